@@ -1,0 +1,118 @@
+# `make` alone lists what there is to do. Whatever a target needs is set up first, once.
+
+# The first port (others follow from it) and the folder of all local state: `make run PORT=4666 STATE=.local-2`.
+PORT = 4566
+STATE = .local
+
+PYTHON = .venv/bin/python
+UV = .tools/bin/uv
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.txt)
+UV_READY = .tools/.uv-$(UV_VERSION)
+
+MAKEFLAGS += --no-print-directory
+
+# jsii names Node 20 outdated in a banner of ten lines at every start.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
+
+.PHONY: help setup environments run demo test lint style types quick-tests journey-tests lock clean stale
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@echo "  run and demo take PORT=$(PORT) and STATE=$(STATE) (the defaults)"
+
+run: setup ## start the local platform; Ctrl-C ends it
+	@exec $(PYTHON) -m sandbox run --port $(PORT) --state "$(STATE)"
+
+demo: setup ## play a trading day's journey on the running platform
+	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)"
+
+test: setup ## check style and types, pass every test
+	@$(MAKE) style
+	@$(MAKE) -j2 types quick-tests
+	@$(MAKE) journey-tests
+
+lint: setup ## check style and types
+	@$(MAKE) style types
+
+style:
+	@echo "style: ruff"
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types:
+	@echo "types: mypy (about a minute the first time)"
+	@.venv/bin/mypy
+
+quick-tests:
+	@echo "tests: unit, integration, infrastructure"
+	@.venv/bin/pytest -m "not e2e" -n auto --maxprocesses 4 --dist loadfile
+
+journey-tests:
+	@echo "tests: end to end, on a local platform of their own"
+	@.venv/bin/pytest -m e2e
+
+# Set-up. Two of them at once (`make run` here, `make demo` there) take turns by a lock on this file.
+TAKE_TURNS = python3 -S -c 'import fcntl, os, sys; lock = os.open("Makefile", os.O_RDONLY); \
+	os.set_inheritable(lock, True); fcntl.flock(lock, fcntl.LOCK_EX); os.execvp(sys.argv[1], sys.argv[1:])'
+
+setup: ## install what is missing; done by the others too
+	@$(MAKE) -q environments || { \
+	python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || \
+		{ echo "python3 is missing, older than 3.8 or without venv (Debian: apt install python3-venv)" >&2; exit 1; }; \
+	node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
+		{ echo "node is missing or older than 20: install Node.js 20 or later" >&2; exit 1; }; \
+	[ "$$(npm --version 2>/dev/null | cut -d. -f1)" -ge 8 ] 2>/dev/null || \
+		{ echo "npm is missing or older than 8: install the npm that comes with Node.js" >&2; exit 1; }; \
+	$(TAKE_TURNS) $(MAKE) -s environments; }
+
+environments: .venv/.ready .emulator/.ready node_modules/.ready
+
+$(UV_READY):
+	@echo "set-up: uv $(UV_VERSION)"
+	@rm -rf .tools
+	@python3 -m venv .tools
+	@.tools/bin/pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+# An environment that was not finished, or whose Python is gone, is made anew; any other is brought up to date.
+# uv finds a Python 3.13 on the PATH, pyenv's versions are shown to it too, and without one it downloads one.
+define environment
+	@[ -e $@ ] && [ -x $(@D)/bin/python ] || \
+		PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin)" \
+		$(UV) venv --quiet --clear --python 3.13 $(@D) || \
+		{ echo "Python 3.13 was neither found nor downloaded: install it and run again" >&2; exit 1; }
+	@rm -f $@
+	@$(UV) pip sync --quiet --python $(@D) $<
+	@touch $@
+endef
+
+.venv/.ready: requirements.txt $(shell [ -x .venv/bin/python ] || echo stale) | $(UV_READY)
+	@echo "set-up: Python packages (.venv)"
+	$(environment)
+
+.emulator/.ready: sandbox/emulator-requirements.txt $(shell [ -x .emulator/bin/python ] || echo stale) | $(UV_READY)
+	@echo "set-up: AWS emulator (.emulator)"
+	$(environment)
+
+node_modules/.ready: package-lock.json package.json
+	@echo "set-up: CDK command line (node_modules)"
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+stale:
+
+# The emulator pins botocore itself, so its list comes first and the others agree with it.
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate
+BY = --custom-compile-command "make lock
+
+lock: $(UV_READY) ## write the lists of exact versions from pyproject.toml
+	@$(LOCK) $(BY)" --group emulator -o sandbox/emulator-requirements.txt
+	@$(LOCK) $(BY)" pyproject.toml --group runtime --group stack --group sandbox --group dev \
+		-c sandbox/emulator-requirements.txt -o requirements.txt
+	@$(LOCK) $(BY) (boto3 is not in the layer: the Lambda runtime has it)" pyproject.toml \
+		-c requirements.txt -o lambda_functions/requirements.txt
+
+clean: ## remove all that was installed or made here, local data too
+	@rm -rf .venv .emulator .tools node_modules .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

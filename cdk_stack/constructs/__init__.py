@@ -1,0 +1,1 @@
+"""The parts of the stack. None of them knows another; the stack puts them together."""

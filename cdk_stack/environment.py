@@ -1,0 +1,24 @@
+"""What the stage tells its functions, by the names that `quantleap.runtime.settings` reads."""
+
+from cdk_stack.stage import Stage
+
+
+def environment(stage: Stage, *, table: str, plans: str) -> dict[str, str]:
+    """Return the variables every function has; what the stage lacks is left out."""
+    told = {
+        "STAGE": stage.name,
+        "TABLE_NAME": table,
+        "PLANS_BUCKET": plans,
+        "SECRET_PREFIX": stage.secret_prefix,
+        "REAL_BROKERS": "true" if stage.real_brokers else "false",
+        "SIMULATED_BROKER_URL": stage.simulated_broker_url,
+        "MARKET_FEED_URL": stage.feed_url,
+        "MARKET_HOURS": stage.market_hours,
+        "WARM_LEAD_S": str(stage.warm_lead_s),
+        "LAST_LOOK_LEAD_S": str(stage.last_look_lead_s),
+        "SANDBOX_LEAD_S": str(stage.sandbox_lead_s),
+        "MAX_LATENESS_S": str(stage.max_lateness_s),
+        "SHARD_SIZE": str(stage.shard_size),
+        "LOG_LEVEL": stage.log_level,
+    }
+    return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,81 @@
+"""The whole of one stage."""
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from cdk_stack.access import grant_access
+from cdk_stack.bundling import FunctionCode
+from cdk_stack.constructs.alarms import Alarms
+from cdk_stack.constructs.functions import Functions
+from cdk_stack.constructs.identity import Identity
+from cdk_stack.constructs.partner_api import PartnerApi
+from cdk_stack.constructs.plans_bucket import PlansBucket
+from cdk_stack.constructs.precision_timer import PrecisionTimer
+from cdk_stack.constructs.trading_table import TradingTable
+from cdk_stack.environment import environment
+from cdk_stack.stage import Stage as StageSettings
+
+
+class OptionsTradingStack(Stack):
+    """Partners and administrators use the API, boundaries the timer; all meet in the table."""
+
+    def __init__(self, scope: Construct, *, stage: StageSettings, code: FunctionCode) -> None:
+        super().__init__(
+            scope,
+            stage.prefix,
+            description=f"QuantLeap marketplace of option strategies, stage {stage.name}",
+            termination_protection=stage.keep_data,
+            tags={"project": stage.project, "stage": stage.name},
+        )
+        keep = stage.keep_data
+        self.identity = Identity(self, "Identity", name=f"{stage.prefix}-users", keep=keep)
+        self.trading = TradingTable(self, "Trading", name=f"{stage.prefix}-trading-configurations", keep=keep)
+        self.plans = PlansBucket(self, "Plans", keep=keep)
+        self.functions = Functions(self, "Functions", stage=stage, code=code, environment=self._told(stage))
+        self.timer = PrecisionTimer(
+            self, "PrecisionTimer", stage=stage, functions=self.functions, plans=self.plans.bucket
+        )
+        self.partner_api = PartnerApi(
+            self, "PartnerApi", stage=stage, functions=self.functions, pool=self.identity.pool
+        )
+        grant_access(self.functions, table=self.trading.table, plans=self.plans, secret_prefix=stage.secret_prefix)
+        self._let_partners_try_the_timer()
+        self.alarms = self._alarms(stage.prefix)
+        self._outputs()
+
+    def _told(self, stage: StageSettings) -> dict[str, str]:
+        return environment(stage, table=self.trading.table.table_name, plans=self.plans.bucket.bucket_name)
+
+    def _let_partners_try_the_timer(self) -> None:
+        """A sandbox run is started by a request instead of the schedule."""
+        starter = self.functions["execution-manager"]
+        self.timer.machine.grant_start_execution(starter)
+        starter.add_environment("PRECISION_TIMER_ARN", self.timer.machine.state_machine_arn)
+
+    def _alarms(self, prefix: str) -> Alarms:
+        return Alarms(
+            self,
+            "Alarms",
+            prefix=prefix,
+            never={
+                "boundary-missed": self.timer.missed.metric_approximate_number_of_messages_visible(),
+                "timer-failed": self.timer.machine.metric_failed(),
+                "executor-failed": self.functions["strategy-executor"].metric_errors(),
+                # Not the authorizer's errors: it turns every wrong key away by raising one.
+                "api-failed": self.partner_api.api.metric_server_error(),
+            },
+        )
+
+    def _outputs(self) -> None:
+        outputs = {
+            "ApiId": self.partner_api.api.rest_api_id,
+            "ApiStage": self.partner_api.api.deployment_stage.stage_name,
+            "UserPoolId": self.identity.pool.user_pool_id,
+            "UserPoolClientId": self.identity.client.user_pool_client_id,
+            "TableName": self.trading.table.table_name,
+            "PlansBucket": self.plans.bucket.bucket_name,
+            "StateMachineArn": self.timer.machine.state_machine_arn,
+            "AlarmTopicArn": self.alarms.topic.topic_arn,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,87 @@
+"""Every route of the API: who answers it, and who may ask."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Auth(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"
+    PARTNER = "partner"  # a partner's backend: key and secret, checked by `partner-auth`
+    ADMIN = "admin"  # signed in with Cognito; the function itself asks for group `Admins`
+
+
+class Route(NamedTuple):
+    """One method of one path."""
+
+    method: str
+    path: str
+    function: str
+    auth: Auth
+
+
+def _routes(function: str, auth: Auth, *lines: str) -> tuple[Route, ...]:
+    """Read lines such as `GET,PUT /a/{id}` as routes."""
+    split = [line.split() for line in lines]
+    return tuple(Route(method, path, function, auth) for methods, path in split for method in methods.split(","))
+
+
+ROUTES: tuple[Route, ...] = (
+    *_routes(
+        "marketplace-manager",
+        Auth.PUBLIC,
+        "GET /health",
+        "GET /marketplace/templates",
+        "GET /marketplace/templates/{template_id}",
+    ),
+    *_routes("partner-api-manager", Auth.PARTNER, "GET /partner/me"),
+    *_routes(
+        "marketplace-manager",
+        Auth.PARTNER,
+        "GET /partner/marketplace/templates",
+        "GET /partner/marketplace/templates/{template_id}",
+    ),
+    *_routes(
+        "subscription-manager",
+        Auth.PARTNER,
+        "POST /partner/marketplace/subscribe",
+        "GET /partner/subscriptions",
+        "GET,DELETE /partner/subscriptions/{subscription_id}",
+        "PUT /partner/subscriptions/{subscription_id}/pause",
+        "PUT /partner/subscriptions/{subscription_id}/resume",
+    ),
+    *_routes(
+        "broker-account-manager",
+        Auth.PARTNER,
+        "POST,GET /partner/broker-accounts",
+        "GET /partner/broker-accounts/{client_id}",
+        "POST /partner/broker-accounts/{client_id}/oauth/initiate",
+        "POST /partner/broker-accounts/{client_id}/oauth/callback",
+    ),
+    *_routes(
+        "execution-manager",
+        Auth.PARTNER,
+        "GET /partner/executions",
+        "GET /partner/executions/{run_id}",
+        "POST /partner/sandbox/executions",
+    ),
+    *_routes(
+        "partner-api-manager",
+        Auth.ADMIN,
+        "POST,GET /admin/partner-api-keys",
+        "GET,DELETE /admin/partner-api-keys/{api_key_id}",
+    ),
+    *_routes(
+        "basket-manager",
+        Auth.ADMIN,
+        "POST,GET /options/baskets",
+        "GET /options/baskets/{basket_id}",
+    ),
+    *_routes(
+        "marketplace-manager",
+        Auth.ADMIN,
+        "GET /admin/marketplace/templates",
+        "POST,DELETE /admin/marketplace/templates/{template_id}",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What stands behind the ports: DynamoDB, secrets, brokers, the clock of the machine."""

@@ -1,0 +1,92 @@
+"""Users' broker accounts in the table, and the claim of each client id in its tenant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from quantleap.adapters import keys, users
+from quantleap.adapters.items import NEW, read, stored
+from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed
+from quantleap.domain.account import BrokerAccount, User
+from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.partner import Tenant
+from quantleap.domain.ports import Known, Page
+
+
+class TableBrokerAccounts:
+    """A tenant's client id belongs to one user, by a claim written together with the account."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def known(self, tenant: Tenant, email: str, client_id: str) -> Known:
+        """The user of an address, and the id of the user who has the client id: one call."""
+        address, client = keys.user_email(tenant.key, email), keys.broker_client(tenant.key, client_id)
+        found = {item["sort_key"]: item for item in self._table.get_many([address, client])}
+        user, claim = found.get(address["sort_key"]), found.get(client["sort_key"])
+        return Known(users.of_claim(user) if user else None, claim["owner"] if claim else None)
+
+    def add(self, account: BrokerAccount, user: User, *, new_user: bool) -> None:
+        """Store an account (and its user when new); `Conflict` when address or client id is taken."""
+        claim = {
+            **keys.broker_client(account.tenant, account.client_id),
+            "entity_type": "BROKER_CLIENT",
+            "owner": account.user_id,
+            "version": 1,
+        }
+        writes = [self._table.putting(_item(account), NEW), self._table.putting(claim, NEW)]
+        try:
+            self._table.transact([*writes, *(users.adding(self._table, user) if new_user else ())])
+        except TransactionFailed:
+            raise Conflict("The user or the client id was added meanwhile; send the request again") from None
+
+    def get(self, user_id: str, client_id: str) -> BrokerAccount:
+        """Read one, strongly consistent; raises `NotFound`."""
+        item = self._table.get(keys.broker_account(user_id, client_id))
+        if item is None:
+            raise NotFound("No such broker account")
+        return read(BrokerAccount, item)
+
+    def save(self, account: BrokerAccount) -> None:
+        """Store a change, unless somebody else wrote meanwhile (`Conflict`)."""
+        try:
+            self._table.put(_item(account), "version = :was", was=account.version - 1)
+        except ConditionFailed:
+            raise Conflict("The broker account changed meanwhile; send the request again") from None
+
+    def owner(self, tenant: Tenant, client_id: str) -> str:
+        """The user a client id of this tenant belongs to; raises `NotFound`."""
+        item = self._table.get(keys.broker_client(tenant.key, client_id))
+        if item is None:
+            raise NotFound("No such broker account")
+        owner: str = item["owner"]
+        return owner
+
+    def of_user(self, user_id: str) -> Sequence[BrokerAccount]:
+        """All of a user's accounts."""
+        items = self._table.query_all(
+            "user_id = :user AND begins_with(sort_key, :prefix)", user=user_id, prefix=keys.ACCOUNT_PREFIX
+        )
+        return [read(BrokerAccount, item) for item in items]
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[BrokerAccount]:
+        """A tenant's accounts by client id; the token is the last client id shown."""
+        claims = self._table.query(
+            "user_id = :tenant AND begins_with(sort_key, :prefix)",
+            limit=limit,
+            start=dict(keys.broker_client(tenant.key, token)) if token else None,
+            tenant=keys.tenant(tenant.key),
+            prefix=keys.CLIENT_PREFIX,
+        )
+        names = [(item["owner"], item["sort_key"].removeprefix(keys.CLIENT_PREFIX)) for item in claims.items]
+        found = self.many(names)
+        accounts = [found[name] for name in names if name in found]
+        return Page(accounts, names[-1][1] if claims.next_key and names else None)
+
+    def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
+        """Accounts by (user, client id), a hundred a call; the missing are absent."""
+        items = self._table.get_many(keys.broker_account(*name) for name in dict.fromkeys(names))
+        accounts = (read(BrokerAccount, item) for item in items)
+        return {(account.user_id, account.client_id): account for account in accounts}
+
+
+def _item(account: BrokerAccount) -> Item:
+    return stored(account, "BROKER_ACCOUNT", keys.broker_account(account.user_id, account.client_id))

@@ -1,0 +1,1 @@
+"""One file for each broker, all of the same shape."""

@@ -1,0 +1,181 @@
+"""Every key of the table, in one place.
+
+| entity                   | user_id                | sort_key                                   |
+| ------------------------ | ---------------------- | ------------------------------------------ |
+| PARTNER_API_KEY          | PARTNER                | PARTNER_API_KEY#{api_key_id}               |
+| RATE_BUCKET              | RATE#{api_key_id}      | BUCKET                                     |
+| BASKET                   | {owner_id}             | BASKET#{basket_id}                         |
+| BASKET_VERSION           | {owner_id}             | BASKET_VERSION#{basket_id}#{000001}        |
+| STRATEGY_SCHEDULE        | {owner_id}             | SCHEDULE#{basket_id}#{MON#09:20}           |
+| USER                     | {user_id}              | USER                                       |
+| USER_EMAIL               | TENANT#{tenant}        | EMAIL#{email}                              |
+| BROKER_ACCOUNT           | {user_id}              | BROKER_ACCOUNT#{client_id}                 |
+| BROKER_CLIENT            | TENANT#{tenant}        | CLIENT#{client_id}                         |
+| OAUTH_STATE              | OAUTH#{sha256(state)}  | STATE                                      |
+| MARKETPLACE_SUBSCRIPTION | {user_id}              | SUBSCRIPTION#{subscription_id}             |
+| TEMPLATE_CLAIM           | {user_id}              | TEMPLATE#{template_id}                     |
+| BROKER_ALLOCATION        | {user_id}              | BROKER_ALLOCATION#{template}#{allocation}  |
+| RUN                      | RUN#{run_id}           | RUN                                        |
+| RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
+| RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
+| SHARD_LEASE              | RUN#{run_id}#{0000}    | LEASE                                      |
+| SHARD_REPORT             | RUN#{run_id}#{0000}    | REPORT                                     |
+| RUN_TICKET               | RUN#{run_id}#{0000}    | TICKET#{tenant}#{subscription}#{allocation}|
+| TENANT_RUN               | TENANT#{tenant}        | RUN#{run_id}                               |
+"""
+
+import hashlib
+from typing import TypedDict
+
+from quantleap.domain.ids import PLATFORM_OWNER, user_of_subscription
+
+
+class Key(TypedDict):
+    """The primary key of an item."""
+
+    user_id: str
+    sort_key: str
+
+
+ALLOCATIONS_BY_BASKET = "AllocationsByBasket"
+SCHEDULE_DISCOVERY = "ScheduleDiscovery"
+MARKETPLACE_DISCOVERY = "MarketplaceDiscovery"
+USER_SUBSCRIPTIONS = "UserSubscriptions"
+TEMPLATE_SUBSCRIBERS = "TemplateSubscribers"
+PARTNER_SUBSCRIPTIONS = "PartnerSubscriptions"
+
+MARKETPLACE = "MARKETPLACE#LISTED"
+"""The one partition of the marketplace: a few hundred templates, so that browsing is one query with any filter."""
+
+PARTNERS = "PARTNER"
+BASKET_PREFIX = "BASKET#"
+TICKET_PREFIX = "TICKET#"
+RUN_PREFIX = "RUN#"
+ACCOUNT_PREFIX = "BROKER_ACCOUNT#"
+CLIENT_PREFIX = "CLIENT#"
+PARTNER_KEY_PREFIX = "PARTNER_API_KEY#"
+
+
+def _key(user_id: str, sort_key: str) -> Key:
+    return {"user_id": user_id, "sort_key": sort_key}
+
+
+def partner_key(api_key_id: str) -> Key:
+    """A partner's API key."""
+    return _key(PARTNERS, f"{PARTNER_KEY_PREFIX}{api_key_id}")
+
+
+def rate_bucket(api_key_id: str) -> Key:
+    """The request counter of an API key."""
+    return _key(f"RATE#{api_key_id}", "BUCKET")
+
+
+def basket(basket_id: str) -> Key:
+    """A basket; every basket belongs to the platform."""
+    return _key(PLATFORM_OWNER, f"{BASKET_PREFIX}{basket_id}")
+
+
+def basket_version(basket_id: str, number: int) -> Key:
+    """An immutable state of a basket."""
+    return _key(PLATFORM_OWNER, f"BASKET_VERSION#{basket_id}#{number:06}")
+
+
+def schedule(basket_id: str, slot: str) -> Key:
+    """That something of a basket enters in a slot."""
+    return _key(PLATFORM_OWNER, f"SCHEDULE#{basket_id}#{slot}")
+
+
+def user(user_id: str) -> Key:
+    """A person."""
+    return _key(user_id, "USER")
+
+
+def user_email(tenant: str, email: str) -> Key:
+    """The claim of an address in a tenant."""
+    return _key(f"TENANT#{tenant}", f"EMAIL#{email}")
+
+
+def broker_account(user_id: str, client_id: str) -> Key:
+    """A user's account at a broker."""
+    return _key(user_id, f"{ACCOUNT_PREFIX}{client_id}")
+
+
+def broker_client(tenant: str, client_id: str) -> Key:
+    """The claim of a client id in a tenant."""
+    return _key(f"TENANT#{tenant}", f"{CLIENT_PREFIX}{client_id}")
+
+
+def oauth_state(state: str) -> Key:
+    """A login under way; the state itself is a secret, so only its hash is stored."""
+    return _key(f"OAUTH#{hashlib.sha256(state.encode()).hexdigest()}", "STATE")
+
+
+def subscription(subscription_id: str) -> Key | None:
+    """A subscription; its id names its user. None for a text that is no subscription id."""
+    user_id = user_of_subscription(subscription_id)
+    return None if user_id is None else _key(user_id, f"SUBSCRIPTION#{subscription_id}")
+
+
+def template_claim(user_id: str, template_id: str) -> Key:
+    """That a user follows a template: there is at most one."""
+    return _key(user_id, f"TEMPLATE#{template_id}")
+
+
+def allocation(user_id: str, template_id: str, allocation_id: str) -> Key:
+    """An account and its lots for a template."""
+    return _key(user_id, f"BROKER_ALLOCATION#{template_id}#{allocation_id}")
+
+
+def run(run_id: str) -> Key:
+    """A run and its plan."""
+    return _key(f"RUN#{run_id}", "RUN")
+
+
+def run_decision(run_id: str) -> Key:
+    """That a run was decided, and where."""
+    return _key(f"RUN#{run_id}", "DECISION")
+
+
+def run_report(run_id: str) -> Key:
+    """A run's report, once it is closed."""
+    return _key(f"RUN#{run_id}", "REPORT")
+
+
+def shard(run_id: str, number: int) -> str:
+    """The partition of one shard of a run."""
+    return f"RUN#{run_id}#{number:04}"
+
+
+def lease(run_id: str, number: int) -> Key:
+    """Who serves a shard."""
+    return _key(shard(run_id, number), "LEASE")
+
+
+def shard_report(run_id: str, number: int) -> Key:
+    """What a shard did."""
+    return _key(shard(run_id, number), "REPORT")
+
+
+def ticket(run_id: str, number: int, tenant: str, name: str) -> Key:
+    """One seat's orders at one account."""
+    return _key(shard(run_id, number), f"{TICKET_PREFIX}{tenant}#{name}")
+
+
+def tenant(key: str) -> str:
+    """The partition of what belongs to a tenant as a whole."""
+    return f"TENANT#{key}"
+
+
+def tenant_run(key: str, run_id: str) -> Key:
+    """That a run concerns a tenant."""
+    return _key(tenant(key), f"{RUN_PREFIX}{run_id}")
+
+
+def subscribers(template_id: str, shard_number: int) -> str:
+    """A partition of the index of a template's subscribers."""
+    return f"{template_id}#{shard_number}"
+
+
+def status_date(status: str, iso_date: str) -> str:
+    """The sort key of the subscription indexes: `ACTIVE#2026-11-23T...`."""
+    return f"{status}#{iso_date}"

@@ -1,0 +1,173 @@
+"""Runs in the table: plans and decisions adopted once, leases, tickets, reports."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from quantleap.adapters import keys
+from quantleap.adapters.table import ConditionFailed, Item, Table, plain
+from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.execution import Decision, Lease, Plan, Report, Ticket
+from quantleap.domain.partner import Tenant
+from quantleap.domain.ports import Page
+
+NEW = "attribute_not_exists(user_id)"
+WRITERS = 16
+"""Threads that write a shard's tickets: 250 writes in well under a second."""
+
+
+class TableRuns:
+    """Every write that matters is conditional, so whoever comes second learns what the first decided."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def adopt_plan(self, plan: Plan) -> Plan:
+        """Store the plan, or return the one already stored for the run."""
+        item = _item("RUN", keys.run(plan.due.run_id), body=plan.model_dump(mode="json"))
+        try:
+            self._table.put(item, NEW)
+        except ConditionFailed as failure:
+            plan = _plan(failure.old)
+        for tenant, shards in plan.tenants.items():
+            self._table.put(
+                _item(
+                    "TENANT_RUN",
+                    keys.tenant_run(tenant, plan.due.run_id),
+                    body={**plan.model_dump(mode="json"), "tenants": {tenant: list(shards)}},
+                )
+            )
+        return plan
+
+    def plan(self, run_id: str) -> Plan:
+        """The plan of a run; raises `NotFound`."""
+        item = self._table.get(keys.run(run_id))
+        if item is None:
+            message = "No such execution"
+            raise NotFound(message)
+        return _plan(item)
+
+    def adopt_decision(self, decision: Decision) -> Decision:
+        """Store the decision, or return the one already stored for the run."""
+        body = decision.model_dump(mode="json")
+        try:
+            self._table.put(_item("RUN_DECISION", keys.run_decision(decision.run_id), body=body), NEW)
+        except ConditionFailed as failure:
+            return Decision.model_validate((failure.old or {})["body"])
+        return decision
+
+    def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
+        """Become the shard's worker; raises `Conflict` while another may still be alive.
+
+        A later attempt of the same holder takes over at once: the state machine starts it only after the earlier
+        one ended. Anybody else waits until the lease ends, which is when its holder's process has to be gone.
+        """
+        try:
+            item = self._table.update(
+                keys.lease(run_id, shard),
+                "SET entity_type = :kind, holder = :holder, attempt = :attempt, ends = :ends, "
+                "version = if_not_exists(version, :zero) + :one",
+                "attribute_not_exists(user_id) OR (holder = :holder AND attempt < :attempt) OR ends < :now",
+                kind="SHARD_LEASE",
+                holder=holder,
+                attempt=attempt,
+                ends=ends.isoformat(),
+                now=now.isoformat(),
+                zero=0,
+                one=1,
+            )
+        except ConditionFailed:
+            message = "another worker serves this shard"
+            raise Conflict(message, code="shard_busy") from None
+        armed = item.get("armed_until")
+        return Lease(item["version"], datetime.fromisoformat(armed) if armed else None)
+
+    def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
+        """Allow this holder to send until then; raises `Conflict` when somebody took the lease over."""
+        try:
+            self._table.update(
+                keys.lease(run_id, shard),
+                "SET armed_until = :until",
+                "version = :token",
+                until=until.isoformat(),
+                token=token,
+            )
+        except ConditionFailed:
+            message = "another worker took this shard over"
+            raise Conflict(message, code="fenced") from None
+
+    def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        """Store tickets that are not there yet; returns all as stored."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            return list(pool.map(self._write_ticket, tickets))
+
+    def _write_ticket(self, ticket: Ticket) -> Ticket:
+        try:
+            self._table.put(_ticket_item(ticket), NEW)
+        except ConditionFailed as failure:
+            return Ticket.model_validate((failure.old or {})["body"])
+        return ticket
+
+    def settle(self, ticket: Ticket) -> None:
+        """Store what became of a ticket; raises `Conflict` when a successor settled it already."""
+        try:
+            self._table.put(_ticket_item(ticket), "body.settled = :no", no=False)
+        except ConditionFailed:
+            message = "another worker settled this ticket"
+            raise Conflict(message, code="fenced") from None
+
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+        """A shard's tickets, all or one tenant's: one query."""
+        rows = self._table.query_all(
+            "user_id = :shard AND begins_with(sort_key, :prefix)",
+            shard=keys.shard(run_id, shard),
+            prefix=keys.TICKET_PREFIX + (f"{tenant}#" if tenant else ""),
+        )
+        return [Ticket.model_validate(row["body"]) for row in rows]
+
+    def report(self, run_id: str, shard: int, report: Report) -> None:
+        """Store a shard's report."""
+        body = report.model_dump(mode="json")
+        self._table.put(_item("SHARD_REPORT", keys.shard_report(run_id, shard), body=body))
+
+    def reports(self, plan: Plan) -> Sequence[Report]:
+        """The reports of a run's shards, those that have one."""
+        names = [keys.shard_report(plan.due.run_id, number) for number in range(plan.shards)]
+        return [Report.model_validate(item["body"]) for item in self._table.get_many(names)]
+
+    def close(self, run_id: str, report: Report) -> None:
+        """Store the whole run's report."""
+        body = report.model_dump(mode="json")
+        self._table.put(_item("RUN_REPORT", keys.run_report(run_id), body=body))
+
+    def closing(self, run_id: str) -> Report | None:
+        """The run's report once it is closed."""
+        item = self._table.get(keys.run_report(run_id))
+        return None if item is None else Report.model_validate(item["body"])
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
+        """A tenant's runs, newest boundary first; the token is the last run's id."""
+        partition = keys.tenant(tenant.key)
+        page = self._table.query(
+            "user_id = :tenant AND begins_with(sort_key, :prefix)",
+            newest_first=True,
+            limit=limit,
+            start=dict(keys.tenant_run(tenant.key, token)) if token else None,
+            tenant=partition,
+            prefix=keys.RUN_PREFIX,
+        )
+        plans = [_plan(item) for item in page.items]
+        return Page(plans, plans[-1].due.run_id if page.next_key and plans else None)
+
+
+def _item(kind: str, key: keys.Key, *, body: object) -> Item:
+    return {**key, "entity_type": kind, "version": 1, "body": body}
+
+
+def _ticket_item(ticket: Ticket) -> Item:
+    key = keys.ticket(ticket.run_id, ticket.shard, ticket.tenant, ticket.name)
+    return _item("RUN_TICKET", key, body=ticket.model_dump(mode="json"))
+
+
+def _plan(item: Item | None) -> Plan:
+    return Plan.model_validate(plain(item or {})["body"])

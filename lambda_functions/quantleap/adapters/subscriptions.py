@@ -1,0 +1,247 @@
+"""Subscriptions in the table, with the claims, allocations and counts that change together with them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from quantleap.adapters import baskets, keys, users
+from quantleap.adapters.items import NEW, Write, read, stored
+from quantleap.adapters.table import ConditionFailed, Item, Rows, Table, TransactionFailed
+from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
+from quantleap.domain.execution import Seat
+from quantleap.domain.partner import Tenant
+from quantleap.domain.ports import Found, Page
+from quantleap.domain.subscription import (
+    MOVES,
+    Action,
+    Allocation,
+    Status,
+    Subscription,
+    SubscriptionFilter,
+    states_before,
+)
+
+FOR_INDEXES = ("template_basket_id", "subscription_status_date", "partner_id")
+
+
+class TableSubscriptions:
+    """One claim for each user and template makes a second subscription impossible, however many ask at once."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def find(self, template_id: str, tenant: Tenant, email: str) -> Found:
+        """The template and the user a new subscription needs: one call."""
+        template, address = keys.basket(template_id), keys.user_email(tenant.key, email)
+        found = {item["sort_key"]: item for item in self._table.get_many([template, address])}
+        basket, user = found.get(template["sort_key"]), found.get(address["sort_key"])
+        return Found(baskets.of_item(basket) if basket else None, users.of_claim(user) if user else None)
+
+    def add(self, subscription: Subscription) -> None:
+        """Store it in one transaction.
+
+        Raises `AlreadySubscribed`, or `Conflict` when the template or the account went meanwhile.
+        """
+        claim = keys.template_claim(subscription.user_id, subscription.template_id)
+        accounts = [self._account_check(subscription, each) for each in subscription.allocations]
+        try:
+            self._table.transact(
+                [
+                    self._table.putting(_claim(subscription), NEW),
+                    self._count(subscription.template_id, 1, "attribute_exists(marketplace_category)"),
+                    *accounts,
+                    self._table.putting(_item(subscription), NEW),
+                    *(self._table.putting(each) for each in _allocations(subscription)),
+                ]
+            )
+        except TransactionFailed as failure:
+            if 0 in failure.failures:
+                standing = failure.failures[0] or self._table.get(claim) or {}
+                raise AlreadySubscribed(standing["subscription_id"]) from None
+            if 1 in failure.failures:
+                raise Conflict("The template has left the marketplace", code="template_withdrawn") from None
+            raise Conflict("The broker account was disabled", code="broker_account_disabled") from None
+
+    def _account_check(self, subscription: Subscription, allocation: Allocation) -> Write:
+        key = keys.broker_account(subscription.user_id, allocation.client_id)
+        return self._table.checking(key, "account_status = :enabled", enabled="enabled")
+
+    def _count(self, template_id: str, by: int, condition: str) -> Write:
+        return self._table.updating(keys.basket(template_id), "ADD subscriber_count :by", condition, by=by)
+
+    def get(self, subscription_id: str) -> Subscription:
+        """Read one, strongly consistent; raises `NotFound`."""
+        key = keys.subscription(subscription_id)
+        item = None if key is None else self._table.get(key)
+        if item is None:
+            raise NotFound("No such subscription")
+        return _read(item)
+
+    def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
+        """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""
+        key = keys.subscription(subscription_id)
+        if key is None:
+            raise NotFound("No such subscription")
+        (before,) = states_before(action)
+        after = MOVES[before, action]
+        try:
+            item = self._table.update(
+                key,
+                "SET #status = :after, changed_at = :at, subscription_status_date = :sorted, version = version + :one",
+                "#status = :before AND tenant = :tenant",
+                name_status="status",
+                before=before,
+                after=after,
+                at=at.isoformat(),
+                sorted=keys.status_date(after, at.isoformat()),
+                tenant=tenant.key,
+                one=1,
+            )
+        except ConditionFailed as failure:
+            if failure.old is None or failure.old["tenant"] != tenant.key:
+                raise NotFound("No such subscription") from None
+            raise Conflict(
+                f"Cannot {action} a subscription that is {failure.old['status']}", code="invalid_state"
+            ) from None
+        return _read(item)
+
+    def cancel(self, cancelled: Subscription) -> None:
+        """Store the end of one, free its template and count down, in one transaction; else `Conflict`."""
+        user_id, template_id = cancelled.user_id, cancelled.template_id
+        allocations = (keys.allocation(user_id, template_id, a.allocation_id) for a in cancelled.allocations)
+        try:
+            self._table.transact(
+                [
+                    self._table.putting(_item(cancelled), "version = :was", was=cancelled.version - 1),
+                    self._table.deleting(keys.template_claim(user_id, template_id)),
+                    self._count(template_id, -1, "attribute_exists(user_id)"),
+                    *map(self._table.deleting, allocations),
+                ]
+            )
+        except TransactionFailed:
+            raise Conflict("The subscription changed meanwhile; read it again") from None
+
+    def of_partner(self, tenant: Tenant, wanted: SubscriptionFilter) -> Page[Subscription]:
+        """A tenant's subscriptions, newest of each status first: one query a page.
+
+        With `template_id` pages are read until enough of the template's were found.
+        """
+        found: list[Item] = []
+        start = _start(tenant, wanted)
+        while len(found) < wanted.limit:
+            page = self._page(tenant, wanted, start)
+            found += [item for item in page.items if wanted.template_id in {None, item["template_id"]}]
+            start = page.next_key
+            if start is None:
+                break
+        shown = found[: wanted.limit]
+        more = start is not None or len(found) > len(shown)
+        return Page([_read(item) for item in shown], _token(shown[-1]) if more and shown else None)
+
+    def _page(self, tenant: Tenant, wanted: SubscriptionFilter, start: Item | None) -> Rows:
+        condition, values = _of_status(wanted.status)
+        return self._table.query(
+            f"tenant = :tenant{condition}",
+            index=keys.PARTNER_SUBSCRIPTIONS,
+            newest_first=True,
+            limit=wanted.limit,
+            start=start,
+            tenant=tenant.key,
+            **values,
+        )
+
+    def of_user(self, user_id: str, status: Status | None) -> Sequence[Subscription]:
+        """A user's subscriptions: one query."""
+        condition, values = _of_status(status)
+        items = self._table.query_all(
+            f"user_id = :user{condition}",
+            index=keys.USER_SUBSCRIPTIONS,
+            newest_first=True,
+            user=user_id,
+            **values,
+        )
+        return [_read(item) for item in items]
+
+    def seats(self, template_id: str) -> Sequence[Seat]:
+        """Who may be executed for, active and paused: one query a shard of the index."""
+        items = self._table.query_all(
+            "template_basket_id = :shard",
+            index=keys.TEMPLATE_SUBSCRIBERS,
+            shard=keys.subscribers(template_id, 0),
+        )
+        return [_seat(item) for item in items]
+
+    def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+        """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
+        wanted = (keys.subscription(subscription_id) for _, subscription_id in names)
+        items = self._table.get_many(key for key in wanted if key is not None)
+        return {item["subscription_id"]: item["status"] for item in items}
+
+
+def _item(subscription: Subscription) -> Item:
+    """A cancelled one leaves the index of a template's subscribers."""
+    key = keys.subscription(subscription.subscription_id)
+    if key is None:
+        raise ValueError(f"{subscription.subscription_id} is no subscription id")
+    status_date = keys.status_date(subscription.status, subscription.changed_at.isoformat())
+    partner_id = subscription.attribution.partner_id
+    item = stored(subscription, "MARKETPLACE_SUBSCRIPTION", key)
+    item |= {"subscription_status_date": status_date, "partner_id": partner_id}
+    if subscription.status is not Status.CANCELLED:
+        item["template_basket_id"] = keys.subscribers(subscription.template_id, 0)
+    return item
+
+
+def _read(item: Item) -> Subscription:
+    return read(Subscription, item, *FOR_INDEXES)
+
+
+def _claim(subscription: Subscription) -> Item:
+    return {
+        **keys.template_claim(subscription.user_id, subscription.template_id),
+        "entity_type": "TEMPLATE_CLAIM",
+        "version": 1,
+        "subscription_id": subscription.subscription_id,
+    }
+
+
+def _allocations(subscription: Subscription) -> Iterator[Item]:
+    for each in subscription.allocations:
+        key = keys.allocation(subscription.user_id, subscription.template_id, each.allocation_id)
+        facts = {"basket_id": subscription.template_id, "subscription_id": subscription.subscription_id}
+        yield stored(each, "BROKER_ALLOCATION", key, **facts, version=1)
+
+
+def _seat(item: Item) -> Seat:
+    return Seat(
+        subscription_id=item["subscription_id"],
+        user_id=item["user_id"],
+        tenant=item["tenant"],
+        status=item["status"],
+        allocations=tuple(Allocation.model_validate(each) for each in item["allocations"]),
+    )
+
+
+def _prefix(status: Status | None) -> str:
+    return "" if status is None else keys.status_date(status, "")
+
+
+def _of_status(status: Status | None) -> tuple[str, dict[str, str]]:
+    """The further condition of a query for one status, and its value; nothing for all of them."""
+    if status is None:
+        return "", {}
+    return " AND begins_with(subscription_status_date, :status)", {"status": _prefix(status)}
+
+
+def _token(item: Item) -> str:
+    return f"{item['subscription_status_date']}~{item['subscription_id']}"
+
+
+def _start(tenant: Tenant, wanted: SubscriptionFilter) -> Item | None:
+    """Where a page begins; whatever a token says, it stays inside the tenant and the status asked for."""
+    if wanted.next_token is None:
+        return None
+    status_date, _, subscription_id = wanted.next_token.partition("~")
+    key = keys.subscription(subscription_id)
+    if key is None or not status_date.startswith(_prefix(wanted.status)):
+        raise InvalidRequest({"next_token": "Send back the next_token of an earlier answer"})
+    return {"tenant": tenant.key, "subscription_status_date": status_date, **key}

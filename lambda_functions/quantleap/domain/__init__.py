@@ -1,0 +1,1 @@
+"""Rules of the business: pure, free of AWS and HTTP."""

@@ -1,0 +1,142 @@
+"""What can go wrong between somebody who asks and the rules.
+
+    QuantLeapError
+    ├── InvalidRequest          a field is wrong; names each field and the fix
+    ├── LoginRefused            the broker did not accept the user's login or credentials
+    ├── Unauthenticated         nobody we know, or no longer
+    │   └── LoginExpired        the user's daily broker login is over
+    ├── Forbidden               known, but not allowed
+    ├── NotFound                no such thing, or not the caller's
+    ├── Conflict                true today, but not compatible with what is stored
+    │   └── AlreadySubscribed   one subscription for a user and template
+    ├── Throttled               over a limit; says when to come back
+    └── Unavailable             a dependency failed; nothing was changed
+
+Failures of a broker are in `quantleap.domain.broker`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+SAID = 3
+"""How many complaints the message repeats; the details hold all of them."""
+
+
+class QuantLeapError(Exception):
+    """Base of every refusal; `code` is a stable word that clients may switch on."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = code or self.code
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """Further fields of the answer's body."""
+        return {}
+
+
+class InvalidRequest(QuantLeapError):
+    """Fields that cannot be accepted; `details` maps each path to its complaint."""
+
+    code = "invalid_request"
+
+    def __init__(self, details: Mapping[str, str], *, code: str | None = None) -> None:
+        said = [f"{path}: {complaint}" for path, complaint in details.items()]
+        rest = [f"and {len(said) - SAID} more"] if len(said) > SAID else []
+        super().__init__("; ".join([*said[:SAID], *rest]), code=code)
+        self.details = dict(details)
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The complaints by path."""
+        return {"details": self.details}
+
+
+class LoginRefused(QuantLeapError):
+    """The broker turned a login down; `broker_response` is what it said."""
+
+    code = "broker_login_refused"
+
+    def __init__(self, message: str, *, broker_response: str) -> None:
+        super().__init__(message)
+        self.broker_response = broker_response
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The broker's own words."""
+        return {"details": {"broker_response": self.broker_response}}
+
+
+class Unauthenticated(QuantLeapError):
+    """The caller did not prove who they are."""
+
+    code = "invalid_credentials"
+
+
+class LoginExpired(Unauthenticated):
+    """The user's daily login at the broker is missing or over."""
+
+    code = "oauth_token_expired"
+
+    def __init__(self, message: str, *, expired_at: datetime | None) -> None:
+        super().__init__(message)
+        self.expired_at = expired_at
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """When the token died, if there ever was one."""
+        return {"token_expired_at": self.expired_at}
+
+
+class Forbidden(QuantLeapError):
+    """The caller is known and lacks the right; names the permission that is missing."""
+
+    code = "permission_denied"
+
+
+class NotFound(QuantLeapError):
+    """No such thing among those the caller may see."""
+
+    code = "not_found"
+
+
+class Conflict(QuantLeapError):
+    """What is stored does not allow it now."""
+
+    code = "conflict"
+
+
+class AlreadySubscribed(Conflict):
+    """The user follows this template already."""
+
+    code = "already_subscribed"
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__("User already subscribed to this strategy")
+        self.subscription_id = subscription_id
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The subscription that stands in the way."""
+        return {"existing_subscription_id": self.subscription_id}
+
+
+class Throttled(QuantLeapError):
+    """Over a limit; `retry_after_s` seconds from now it may pass."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(QuantLeapError):
+    """Something we depend on failed; the request changed nothing and may be repeated."""
+
+    code = "service_unavailable"

@@ -1,0 +1,230 @@
+"""Runs, seats, intents and their outcomes: the words of execution.
+
+    planned -> acknowledged -> filled | open | rejected
+            -> refused | unknown | not sent
+    skipped   (never an order at all)
+
+A run is one template version at one boundary. It is cut into shards of seats; a seat is one subscription; a
+ticket is one seat's orders at one account, stored before anything is sent.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from pydantic import AwareDatetime
+
+from quantleap.domain.basket import Product, Side
+from quantleap.domain.contracts import Contract
+from quantleap.domain.model import Model
+from quantleap.domain.partner import Environment, Tenant
+from quantleap.domain.subscription import Allocation
+
+
+class Kind(StrEnum):
+    """What a run does."""
+
+    ENTRY = "entry"
+
+
+class State(StrEnum):
+    """What became of an intent."""
+
+    PLANNED = "planned"
+    ACKNOWLEDGED = "acknowledged"
+    FILLED = "filled"
+    OPEN = "open"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+
+    @property
+    def placed(self) -> bool:
+        """Whether the broker took the order, whatever became of it later."""
+        return self in {State.ACKNOWLEDGED, State.FILLED, State.OPEN}
+
+
+class Trigger(Model):
+    """One template asked for by hand at a moment, for one tenant."""
+
+    at: AwareDatetime
+    template_id: str
+    scope: str
+
+
+class Venue(NamedTuple):
+    """A broker in one environment: the simulated Zebu and the real one are two."""
+
+    broker_id: str
+    environment: Environment
+
+    @classmethod
+    def of(cls, tenant: str, allocation: Allocation) -> Self:
+        """Where an allocation of a tenant trades."""
+        return cls(allocation.broker_id, Tenant.of(tenant).environment)
+
+    def __str__(self) -> str:
+        """`zebu#test`, as a decision names it."""
+        return f"{self.broker_id}#{self.environment}"
+
+
+class Due(Model):
+    """A template version with something to do at a boundary; `scope` limits it to one tenant."""
+
+    run_id: str
+    kind: Kind
+    boundary: datetime
+    template_id: str
+    version: int
+    strategies: tuple[int, ...]
+    scope: str | None = None
+
+
+class Seat(NamedTuple):
+    """One subscription as the plan sees it, read from the index alone."""
+
+    subscription_id: str
+    user_id: str
+    tenant: str
+    status: str
+    allocations: tuple[Allocation, ...]
+
+
+class Plan(Model):
+    """Where a run's shards lie, decided once; later planners of the same run use the first one's."""
+
+    due: Due
+    plan_id: str
+    shards: int
+    tenants: dict[str, tuple[int, ...]]
+    venues: tuple[Venue, ...]
+
+
+class Listing(Model):
+    """A contract at one broker."""
+
+    exchange: str
+    symbol: str
+    token: str
+    lot_size: int
+    tick: Decimal
+
+
+class Order(Model):
+    """One leg as decided for everybody: the contract, the price, and how each venue names it."""
+
+    strategy: int
+    leg: int
+    side: Side
+    lots: int
+    product: Product
+    contract: Contract
+    freeze_quantity: int
+    reference_price: Decimal
+    limit_price: Decimal
+    listings: dict[str, Listing]
+
+
+class Decision(Model):
+    """Every order of a run, hedges first, or the reason why there is none."""
+
+    run_id: str
+    decided_at: datetime
+    orders: tuple[Order, ...] = ()
+    refusal: str | None = None
+
+
+class Intent(Model):
+    """A stored decision to place one order, and what became of it.
+
+    Times are milliseconds after the boundary.
+    """
+
+    intent_id: str
+    tag: str
+    strategy: int
+    leg: int
+    side: Side
+    symbol: str
+    exchange: str
+    token: str
+    lot_size: int
+    tick: Decimal
+    contract: Contract
+    product: Product
+    quantity: int
+    limit_price: Decimal
+    state: State = State.PLANNED
+    order_id: str | None = None
+    sent_after_ms: Decimal | None = None
+    acknowledged_after_ms: Decimal | None = None
+    filled_quantity: int = 0
+    average_price: Decimal | None = None
+    reason: str | None = None
+
+    def became(self, state: State, **facts: object) -> Self:
+        """The intent with what is now known of it."""
+        return self.model_copy(update={"state": state, **facts})
+
+
+class Ticket(Model):
+    """One seat's orders at one account in a run; `skipped` says why there are none."""
+
+    run_id: str
+    shard: int
+    tenant: str
+    subscription_id: str
+    user_id: str
+    client_id: str
+    broker_id: str
+    allocation_id: str
+    intents: tuple[Intent, ...] = ()
+    skipped: str | None = None
+    settled: bool = False
+
+    @property
+    def name(self) -> str:
+        """Unique in its run."""
+        return f"{self.subscription_id}#{self.allocation_id}"
+
+    def skip(self, reason: str) -> Self:
+        """The ticket with no order to place, and why."""
+        return self.model_copy(update={"skipped": reason, "settled": True, "intents": ()})
+
+    def with_intents(self, intents: tuple[Intent, ...], *, settled: bool) -> Self:
+        """The ticket with its intents as they now stand."""
+        return self.model_copy(update={"intents": intents, "settled": settled})
+
+
+class Report(Model):
+    """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms."""
+
+    seats: int = 0
+    counts: dict[str, int] = {}
+    skipped: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    boundary_error_ms: Decimal | None = None
+    dispatch_p99_ms: Decimal | None = None
+    acknowledge_p99_ms: Decimal | None = None
+
+
+class Lease(NamedTuple):
+    """The right to serve a shard: `token` grows with each holder, sending is allowed until `armed_until`."""
+
+    token: int
+    armed_until: datetime | None
+
+
+class Timing(NamedTuple):
+    """How close to the boundary a worker works.
+
+    `last_look` before it halts and pauses are honoured for the last time. A worker that comes more than
+    `max_lateness` after it enters nobody. One that takes over from a worker that died has until `recovery`, for
+    half an entry is worse than a late one at a capped price.
+    """
+
+    last_look: timedelta = timedelta(seconds=3)
+    max_lateness: timedelta = timedelta(seconds=3)
+    recovery: timedelta = timedelta(seconds=20)

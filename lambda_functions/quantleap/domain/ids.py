@@ -1,0 +1,75 @@
+"""Identifiers: opaque, unguessable, and such that each leads to the key of what it names.
+
+A subscription's id carries the user's, so reading one by id is a single read with no index. A run's id is
+worked out from what it runs, so starting the same run twice gives the same id.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from quantleap.domain.clock import IST
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+USER_LENGTH = 20
+UNIQUE_LENGTH = 16
+
+type Randomness = Callable[[str, int], str]
+"""Draws that many characters of an alphabet; the secure source is handed in, tests hand in a counter."""
+
+PLATFORM_OWNER = "admin_quantleap"
+"""The owner of every basket the platform publishes."""
+
+
+def user_id(draw: Randomness) -> str:
+    """`usr_` and 20 characters that say nothing of the person."""
+    return f"usr_{draw(ALPHABET, USER_LENGTH)}"
+
+
+def basket_id(draw: Randomness) -> str:
+    """`bsk_` and 16 characters."""
+    return f"bsk_{draw(ALPHABET, UNIQUE_LENGTH)}"
+
+
+def subscription_id(user: str, draw: Randomness) -> str:
+    """`sub_`, the user's 20 characters, and 16 of its own."""
+    return f"sub_{user.removeprefix('usr_')}{draw(ALPHABET, UNIQUE_LENGTH)}"
+
+
+def user_of_subscription(subscription: str) -> str | None:
+    """The user a subscription id belongs to, or None for a text that is no such id."""
+    body = subscription.removeprefix("sub_")
+    if len(body) != USER_LENGTH + UNIQUE_LENGTH or not set(body) <= set(ALPHABET):
+        return None
+    return f"usr_{body[:USER_LENGTH]}"
+
+
+def allocation_id(draw: Randomness) -> str:
+    """`alloc_` and 16 characters."""
+    return f"alloc_{draw(ALPHABET, UNIQUE_LENGTH)}"
+
+
+def api_key_id(api_key: str) -> str:
+    """The id of a partner key, worked out from the public half, so the key presented leads to its record."""
+    return f"key_{hashlib.sha256(api_key.encode()).hexdigest()[:24]}"
+
+
+def run_id(kind: str, boundary: datetime, template_id: str, version: int, scope: str | None) -> str:
+    """Time first, so ids sort by boundary: `run_20261123T092000_entry_bsk_..._v3`, `_zebu-test` when scoped."""
+    moment = boundary.astimezone(IST).strftime("%Y%m%dT%H%M%S")
+    tail = f"_{scope.replace('#', '-')}" if scope else ""
+    return f"run_{moment}_{kind}_{template_id}_v{version}{tail}"
+
+
+def order_tag(intent_id: str) -> str:
+    """The text an order carries at the broker: 20 letters and digits, the least any broker allows.
+
+    Worked out from the intent, so a second worker looks for the very tag the first one sent.
+    Source: Zerodha refuses more than 20 characters; no broker refuses lower-case letters and digits.
+    """
+    number = int.from_bytes(hashlib.sha256(intent_id.encode()).digest()[:12])
+    text = ""
+    for _ in range(18):
+        number, digit = divmod(number, len(ALPHABET))
+        text += ALPHABET[digit]
+    return f"ql{text}"

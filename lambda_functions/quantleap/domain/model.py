@@ -1,0 +1,58 @@
+"""The base of everything that is stored or exchanged: immutable, strict about unknown fields."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from quantleap.domain.errors import InvalidRequest
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{2,128}$")]
+"""Any id of ours, as somebody else may write it."""
+
+
+class Model(BaseModel):
+    """Frozen; an unknown field is refused by name, and an error never repeats the value it complains of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+WORDS = {
+    "extra_forbidden": "Unknown field; remove it",
+    "model_type": "Write a JSON object",
+    "model_attributes_type": "Write a JSON object",
+}
+"""Our words where pydantic's would puzzle somebody outside."""
+
+
+def complaints(errors: Iterable[Any]) -> dict[str, str]:
+    """Turn pydantic's error list into `{"legs[2].strike.offset": "what is wrong"}`."""
+    found = list(errors)
+    return {_path(error["loc"]): _words(error) for error in found if not _is_echo(error, found)}
+
+
+def _is_echo(error: Any, errors: Iterable[Any]) -> bool:
+    """Whether a list is only called too short because its items were wrong, which is said already."""
+    depth = len(error["loc"])
+    inside = (other["loc"] for other in errors if len(other["loc"]) > depth)
+    return error["type"] == "too_short" and any(place[:depth] == error["loc"] for place in inside)
+
+
+def parse[M: BaseModel](model: type[M], value: object) -> M:
+    """Read an outsider's value as `model`, or raise `InvalidRequest` naming every field at once."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest(complaints(error.errors(include_url=False))) from None
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "body"
+
+
+def _words(error: dict[str, Any]) -> str:
+    known = WORDS.get(error["type"])
+    return known or str(error["msg"]).removeprefix("Value error, ")

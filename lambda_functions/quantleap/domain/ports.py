@@ -1,0 +1,314 @@
+"""What the rules need from the outside, in their own words; adapters and test fakes stand behind it."""
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
+from quantleap.domain.basket import Basket
+from quantleap.domain.broker import Answer, Broker, Instrument, Request
+from quantleap.domain.contracts import Contract, Index
+from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Seat, Ticket
+from quantleap.domain.market import Snapshot
+from quantleap.domain.partner import Environment, PartnerKey, Tenant
+from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
+
+
+class Page[T](NamedTuple):
+    """A slice of a list; `next_token` is None on the last one."""
+
+    items: Sequence[T]
+    next_token: str | None
+
+
+class PartnerKeys(Protocol):
+    """Partner API keys by id."""
+
+    def add(self, key: PartnerKey) -> None:
+        """Store a new key."""
+
+    def get(self, api_key_id: str) -> PartnerKey:
+        """Read one, strongly consistent; raises `NotFound`."""
+
+    def save(self, key: PartnerKey) -> None:
+        """Store a change, unless somebody else wrote since it was read (`Conflict`)."""
+
+    def list(self) -> Sequence[PartnerKey]:
+        """Every key, newest first."""
+
+
+class SecretHasher(Protocol):
+    """One-way storage of partner secrets."""
+
+    def hash(self, secret: str) -> str:
+        """A salted hash to store."""
+
+    def matches(self, secret: str, stored: str) -> bool:
+        """Whether the secret is the one that was hashed, in constant time."""
+
+
+class Baskets(Protocol):
+    """Baskets, their schedule and the marketplace."""
+
+    def add(self, basket: Basket) -> None:
+        """Store a new basket and its first version together."""
+
+    def get(self, basket_id: str) -> Basket:
+        """Read one, strongly consistent; raises `NotFound`."""
+
+    def save(self, basket: Basket, *, was: Basket) -> None:
+        """Store a change with its schedule in one transaction; `Conflict` when it changed meanwhile."""
+
+    def list(self) -> Sequence[Basket]:
+        """Every basket of the platform."""
+
+    def listed(self) -> Sequence[Basket]:
+        """Every template on the marketplace, most popular first: one query."""
+
+    def due(self, slot: str) -> Sequence[tuple[str, tuple[int, ...]]]:
+        """Template ids and strategy numbers that enter in a slot: one query."""
+
+
+class Found(NamedTuple):
+    """What a subscription starts from, read together."""
+
+    basket: Basket | None
+    user: User | None
+
+
+class Users(Protocol):
+    """People, found by the address their partner knows them by."""
+
+    def find(self, tenant: Tenant, email: str) -> User | None:
+        """The user of that address in that tenant."""
+
+    def many(self, user_ids: Iterable[str]) -> Mapping[str, User]:
+        """Users by id, as few calls as possible; the missing are absent."""
+
+
+class Known(NamedTuple):
+    """Who holds an address and a client id of a tenant, read together."""
+
+    user: User | None
+    client_of: str | None
+
+
+class BrokerAccounts(Protocol):
+    """Users' accounts at brokers."""
+
+    def known(self, tenant: Tenant, email: str, client_id: str) -> Known:
+        """The user of an address, and the id of the user who has the client id: one call."""
+
+    def add(self, account: BrokerAccount, user: User, *, new_user: bool) -> None:
+        """Store an account (and its user when new); `Conflict` when address or client id is taken."""
+
+    def get(self, user_id: str, client_id: str) -> BrokerAccount:
+        """Read one, strongly consistent; raises `NotFound`."""
+
+    def save(self, account: BrokerAccount) -> None:
+        """Store a change, unless somebody else wrote meanwhile (`Conflict`)."""
+
+    def owner(self, tenant: Tenant, client_id: str) -> str:
+        """The user a client id of this tenant belongs to; raises `NotFound`."""
+
+    def of_user(self, user_id: str) -> Sequence[BrokerAccount]:
+        """All of a user's accounts."""
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[BrokerAccount]:
+        """A tenant's accounts by client id; the token is the last client id shown."""
+
+    def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
+        """Accounts by (user, client id), as few calls as possible; the missing are absent."""
+
+
+class Logins(Protocol):
+    """OAuth logins under way."""
+
+    def start(self, state: OAuthState) -> None:
+        """Remember a login."""
+
+    def take(self, state: str) -> OAuthState | None:
+        """Hand it out once and forget it; None for one unknown or used."""
+
+
+class CredentialVault(Protocol):
+    """Users' secrets; nothing read from it may be logged."""
+
+    def put_credentials(self, user_id: str, client_id: str, credentials: Credentials) -> None:
+        """Store or overwrite the permanent API credentials."""
+
+    def credentials(self, user_id: str, client_id: str) -> Credentials:
+        """Read them; raises `NotFound`."""
+
+    def forget(self, user_id: str, client_id: str) -> None:
+        """Remove what is stored for an account that came to nothing."""
+
+    def put_session(self, user_id: str, session: Session) -> None:
+        """Store the day's session over yesterday's."""
+
+    def sessions(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Session]:
+        """Sessions by (user, client id), read together; the missing are absent."""
+
+
+class Subscriptions(Protocol):
+    """Subscriptions with their allocations and the template's count, always changed together."""
+
+    def find(self, template_id: str, tenant: Tenant, email: str) -> Found:
+        """The template and the user a new subscription needs: one call."""
+
+    def add(self, subscription: Subscription) -> None:
+        """Store it in one transaction.
+
+        Raises `AlreadySubscribed`, or `Conflict` when the template or the account went meanwhile.
+        """
+
+    def get(self, subscription_id: str) -> Subscription:
+        """Read one, strongly consistent; raises `NotFound`."""
+
+    def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
+        """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""
+
+    def cancel(self, cancelled: Subscription) -> None:
+        """Store the end of one, free its template and count down, in one transaction; else `Conflict`."""
+
+    def of_partner(self, tenant: Tenant, wanted: SubscriptionFilter) -> Page[Subscription]:
+        """A tenant's subscriptions, newest of each status first: one query a page."""
+
+    def of_user(self, user_id: str, status: Status | None) -> Sequence[Subscription]:
+        """A user's subscriptions: one query."""
+
+    def seats(self, template_id: str) -> Sequence[Seat]:
+        """Who may be executed for, active and paused: one query a shard of the index."""
+
+    def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+        """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
+
+
+class Runs(Protocol):
+    """Runs: plans, decisions, tickets, leases, reports."""
+
+    def adopt_plan(self, plan: Plan) -> Plan:
+        """Store the plan, or return the one already stored for the run."""
+
+    def plan(self, run_id: str) -> Plan:
+        """The plan of a run; raises `NotFound`."""
+
+    def adopt_decision(self, decision: Decision) -> Decision:
+        """Store the decision, or return the one already stored for the run."""
+
+    def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
+        """Become the shard's worker; raises `Conflict` while another may still be alive."""
+
+    def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
+        """Allow this holder to send until then; raises `Conflict` when somebody took the lease over."""
+
+    def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        """Store tickets that are not there yet; returns all as stored."""
+
+    def settle(self, ticket: Ticket) -> None:
+        """Store what became of a ticket; raises `Conflict` when a successor settled it already."""
+
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+        """A shard's tickets, all or one tenant's: one query."""
+
+    def report(self, run_id: str, shard: int, report: Report) -> None:
+        """Store a shard's report."""
+
+    def reports(self, plan: Plan) -> Sequence[Report]:
+        """The reports of a run's shards."""
+
+    def close(self, run_id: str, report: Report) -> None:
+        """Store the whole run's report."""
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
+        """A tenant's runs, newest first."""
+
+    def closing(self, run_id: str) -> Report | None:
+        """The run's report once it is closed."""
+
+
+class PlanStore(Protocol):
+    """The files a run's workers read."""
+
+    def write_seats(self, plan: Plan, shards: Sequence[Sequence[Seat]]) -> None:
+        """Store every shard's seats."""
+
+    def seats(self, run_id: str, plan_id: str, shard: int) -> Sequence[Seat]:
+        """A shard's seats."""
+
+    def write_decision(self, plan: Plan, decision: Decision) -> None:
+        """Store the run's decision beside its seats."""
+
+    def decision(self, run_id: str, plan_id: str) -> Decision:
+        """The run's decision."""
+
+    def write_items(self, name: str, items: Sequence[Mapping[str, object]]) -> tuple[str, str]:
+        """Store the list a distributed map reads; returns (bucket, key)."""
+
+
+class MarketFeed(Protocol):
+    """Where prices come from."""
+
+    def snapshot(self, index: Index, expiry: date) -> Snapshot:
+        """The index and the options of one expiry now; raises `Unavailable`."""
+
+
+class InstrumentMasters(Protocol):
+    """Each broker's list of today's contracts."""
+
+    def master(self, broker: Broker, day: date) -> Mapping[Contract, Instrument]:
+        """The list, fetched once a day and kept; raises `Unavailable`."""
+
+
+class Brokers(Protocol):
+    """The brokers an environment may reach."""
+
+    def broker(self, broker_id: str, environment: Environment) -> Broker:
+        """Raises `InvalidRequest` for a broker unknown, or real where real money was not asked for."""
+
+
+class Http(Protocol):
+    """A well-kept client for everything that is not on the order path."""
+
+    def send(self, request: Request, *, timeout_s: float = 10) -> Answer:
+        """Send once, never retry; raises `NotSent` or `Unknown`."""
+
+
+class Line(Protocol):
+    """A connection for one account's orders, one request at a time."""
+
+    async def open(self) -> None:
+        """Connect, unless it is open; raises `NotSent`."""
+
+    def write(self, payload: bytes) -> Awaitable[Answer]:
+        """Send prepared bytes now; raises `NotSent` before the first byte, the answer may be `Unknown`."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Lines(Protocol):
+    """Connections of the order path."""
+
+    def line(self, base_url: str) -> Line:
+        """A connection to a broker, not yet open."""
+
+    def prepare(self, request: Request) -> bytes:
+        """The request's bytes, made before they are needed."""
+
+
+class Timer(Protocol):
+    """Wall-clock time to the nanosecond, and waiting for a moment of it."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970."""
+
+    async def until(self, moment_ns: int) -> None:
+        """Come back at that moment, never before it, as soon after as the machine can."""
+
+
+class Starter(Protocol):
+    """Starts runs outside the schedule."""
+
+    def start(self, due: Due, request: Mapping[str, object]) -> None:
+        """Start the precision timer for a run; starting it twice is one start."""

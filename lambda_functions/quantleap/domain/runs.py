@@ -1,0 +1,87 @@
+"""Runs as a partner asks for them and reads them: its own users' part, never another tenant's."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.execution import Report, Ticket
+from quantleap.domain.model import Identifier, Model
+
+FURTHEST = timedelta(hours=24)
+"""How far ahead a sandbox run may be asked for."""
+
+SECOND = timedelta(seconds=1)
+
+
+class RunStatus(StrEnum):
+    """Where a run is: before its boundary, from then on, and once its report is written."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class NewRun(Model):
+    """A sandbox run of a template; without `at` it fires as soon as it can."""
+
+    template_id: Identifier
+    at: AwareDatetime | None = None
+
+
+class RunFilter(Model):
+    """Which page of a tenant's runs."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    next_token: Identifier | None = None
+
+
+def sandbox_boundary(at: datetime | None, now: datetime, lead: timedelta) -> datetime:
+    """The whole second a sandbox run fires at: the one asked for, or the next that leaves time to warm up."""
+    earliest = now + lead
+    if at is None:
+        return earliest.replace(microsecond=0) + (SECOND if earliest.microsecond else timedelta(0))
+    if at.microsecond:
+        raise InvalidRequest({"at": "Must be a whole second"})
+    if at < earliest:
+        raise InvalidRequest({"at": f"Must lie at least {lead.total_seconds():.0f} seconds ahead"})
+    if at > now + FURTHEST:
+        raise InvalidRequest({"at": f"Must lie at most {FURTHEST.total_seconds() / 3600:.0f} hours ahead"})
+    return at
+
+
+def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:
+    """Where a run is at that time."""
+    if closed:
+        return RunStatus.COMPLETED
+    return RunStatus.PLANNED if now < boundary else RunStatus.RUNNING
+
+
+def report_of(tickets: Sequence[Ticket]) -> Report:
+    """What became of some of a run's tickets, added up; times in milliseconds after the boundary."""
+    intents = [intent for ticket in tickets for intent in ticket.intents]
+    first = sorted(sent for ticket in tickets if (sent := _first_sent(ticket)) is not None)
+    acknowledged = sorted(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None)
+    refusals = (i.reason or str(i.state) for i in intents if not i.state.placed)
+    return Report(
+        seats=len({ticket.subscription_id for ticket in tickets}),
+        counts=dict(Counter(str(intent.state) for intent in intents)),
+        skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
+        refused=dict(Counter(refusals)),
+        boundary_error_ms=first[0] if first else None,
+        dispatch_p99_ms=_p99(first),
+        acknowledge_p99_ms=_p99(acknowledged),
+    )
+
+
+def _first_sent(ticket: Ticket) -> Decimal | None:
+    return min((i.sent_after_ms for i in ticket.intents if i.sent_after_ms is not None), default=None)
+
+
+def _p99(ordered: Sequence[Decimal]) -> Decimal | None:
+    """The value that 99 of 100 do not exceed (nearest rank)."""
+    return ordered[-(-len(ordered) * 99 // 100) - 1] if ordered else None

@@ -1,0 +1,147 @@
+"""Subscriptions: a user's reference to a template, with the accounts and lots it trades."""
+
+import calendar
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from quantleap.domain.account import ClientId, Email, PersonName
+from quantleap.domain.basket import Pricing
+from quantleap.domain.clock import IST
+from quantleap.domain.errors import Conflict
+from quantleap.domain.model import Identifier, Model
+
+
+class Status(StrEnum):
+    """Where a subscription is in its life."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
+
+
+class Action(StrEnum):
+    """What its owner may do with it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+MOVES = {
+    (Status.ACTIVE, Action.PAUSE): Status.PAUSED,
+    (Status.PAUSED, Action.RESUME): Status.ACTIVE,
+    (Status.ACTIVE, Action.CANCEL): Status.CANCELLED,
+    (Status.PAUSED, Action.CANCEL): Status.CANCELLED,
+}
+"""Every move there is; CANCELLED is final, subscribing again makes a new subscription."""
+
+Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2)]
+
+
+class NewSubscription(Model):
+    """What a partner asks for; `template_basket_id` is another name of `template_id`."""
+
+    template_id: Identifier
+    user_email: Email
+    user_name: PersonName | None = None
+    broker_client_id: ClientId
+    lot_multiplier: Multiplier = Decimal(1)
+    auto_link_broker: Literal[True] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if not isinstance(value, Mapping) or "template_basket_id" not in value:
+            return value
+        fields = dict(value)
+        other = fields.pop("template_basket_id")
+        if fields.setdefault("template_id", other) != other:
+            raise ValueError("template_id and template_basket_id name different templates; send one of them")
+        return fields
+
+
+class SubscriptionFilter(Model):
+    """Which of a tenant's subscriptions to list, and which page of them."""
+
+    user_email: Email | None = None
+    status: Status | None = None
+    template_id: Identifier | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    next_token: str | None = Field(default=None, max_length=400)
+
+
+class Allocation(Model):
+    """Which account trades how much of a template."""
+
+    allocation_id: str
+    broker_id: str
+    client_id: str
+    lot_multiplier: Multiplier = Decimal(1)
+    priority: int = Field(default=1, ge=1, le=100)
+    max_lots_per_order: int | None = Field(default=None, ge=1, le=1000)
+
+    def lots(self, of_leg: int) -> int:
+        """Whole lots for a leg of that many: `floor(lots * multiplier)`, at least one."""
+        return max(1, int(of_leg * self.lot_multiplier))
+
+
+class Attribution(Model):
+    """The partner that brought the subscription, and what it earns a month."""
+
+    partner_id: str
+    partner_api_key_id: str
+    commission_rate: Decimal
+    monthly_commission: Decimal
+    platform_fee: Decimal
+    billing_start_date: datetime
+
+
+class Subscription(Model):
+    """A reference to a template, never a copy of it."""
+
+    subscription_id: str
+    user_id: str
+    user_email: str
+    user_name: str | None = None
+    tenant: str
+    template_id: str
+    template_owner_id: str
+    status: Status = Status.ACTIVE
+    allocations: tuple[Allocation, ...] = Field(min_length=1)
+    pricing: Pricing
+    attribution: Attribution
+    subscription_date: datetime
+    next_billing_date: datetime
+    changed_at: datetime
+    version: int = 1
+
+    def after(self, action: Action, at: datetime) -> Self:
+        """The subscription as `action` leaves it."""
+        try:
+            status = MOVES[self.status, action]
+        except KeyError:
+            message = f"Cannot {action} a subscription that is {self.status}"
+            raise Conflict(message, code="invalid_state") from None
+        return self.model_copy(update={"status": status, "changed_at": at, "version": self.version + 1})
+
+
+def states_before(action: Action) -> tuple[Status, ...]:
+    """From which states `action` is a move."""
+    return tuple(status for status, move in MOVES if move is action)
+
+
+def next_billing_date(start: datetime, months: int = 1) -> datetime:
+    """The same day of India's calendar `months` later, or that month's last: 31 Jan, 28 Feb, 31 Mar.
+
+    Counted from the start each time, so a short month does not move the months after it.
+    """
+    local = start.astimezone(IST)
+    years, month = divmod(local.month - 1 + months, 12)
+    year, month = local.year + years, month + 1
+    day = min(local.day, calendar.monthrange(year, month)[1])
+    return local.replace(year=year, month=month, day=day).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Doorways: one module for each Lambda function."""

@@ -1,0 +1,37 @@
+"""Executions as partners read them, and the sandbox's way to fire one."""
+
+from datetime import timedelta
+
+from quantleap.domain.partner import PartnerKey, Permission
+from quantleap.domain.runs import NewRun, RunFilter
+from quantleap.handlers.views import executions as views
+from quantleap.runtime import wiring
+from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.settings import settings
+from quantleap.services import executions
+
+api = Api()
+
+
+@api.partner("GET /partner/executions", Permission.EXECUTIONS_READ)
+def listing(key: PartnerKey, ask: Ask) -> Reply:
+    """The tenant's runs, newest first."""
+    return Reply(200, views.page(executions.listing(wiring.runs(), key.tenant, ask.query(RunFilter))))
+
+
+@api.partner("GET /partner/executions/{run_id}", Permission.EXECUTIONS_READ)
+def one(key: PartnerKey, ask: Ask) -> Reply:
+    """One run, with every order of the tenant's users."""
+    found = executions.one(wiring.runs(), wiring.users(), wiring.clock, key.tenant, ask.id("run_id"))
+    return Reply(200, views.execution(found))
+
+
+@api.partner("POST /partner/sandbox/executions", Permission.EXECUTIONS_READ)
+def fire(key: PartnerKey, ask: Ask) -> Reply:
+    """Fire a template for a test key's users, seconds from now."""
+    lead = timedelta(seconds=settings().sandbox_lead_s)
+    due = executions.fire(wiring.baskets(), wiring.starter(), wiring.clock, lead, key, ask.body(NewRun))
+    return Reply(202, views.fired(due))
+
+
+handler = lambda_handler(api)

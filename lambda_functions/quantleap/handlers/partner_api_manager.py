@@ -1,0 +1,46 @@
+"""Partner API keys, for administrators; and a partner's own key, for the partner."""
+
+from quantleap.domain.partner import PartnerKey, PartnerKeyDraft
+from quantleap.handlers.views import partner_keys as views
+from quantleap.runtime import wiring
+from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.services import partner_keys
+
+api = Api()
+
+
+@api.partner("GET /partner/me")
+def me(key: PartnerKey, ask: Ask) -> Reply:
+    """What the calling key is and may do."""
+    return Reply(200, views.me(key))
+
+
+@api.admin("POST /admin/partner-api-keys")
+def create(admin: str, ask: Ask) -> Reply:
+    """Issue a key; its secret is in this answer and nowhere else."""
+    draft = ask.body(PartnerKeyDraft)
+    issued = partner_keys.create(wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, admin, draft)
+    return Reply(201, views.issued(issued.key, issued.secret))
+
+
+@api.admin("GET /admin/partner-api-keys")
+def every(admin: str, ask: Ask) -> Reply:
+    """All keys, newest first."""
+    found = partner_keys.every(wiring.keys())
+    return Reply(200, {"partner_api_keys": [views.key(key) for key in found], "count": len(found)})
+
+
+@api.admin("GET /admin/partner-api-keys/{api_key_id}")
+def one(admin: str, ask: Ask) -> Reply:
+    """One key."""
+    return Reply(200, views.key(partner_keys.one(wiring.keys(), ask.id("api_key_id"))))
+
+
+@api.admin("DELETE /admin/partner-api-keys/{api_key_id}")
+def revoke(admin: str, ask: Ask) -> Reply:
+    """End a key at once."""
+    revoked = partner_keys.revoke(wiring.keys(), wiring.clock, ask.id("api_key_id"))
+    return Reply(200, views.key(revoked))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,84 @@
+"""The composition root of execution: what the precision timer and its workers stand on."""
+
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+
+from quantleap.adapters.lines import AsyncLines
+from quantleap.adapters.market_feed import HttpMarketFeed
+from quantleap.adapters.masters import FetchedMasters
+from quantleap.adapters.plan_store import S3PlanStore
+from quantleap.adapters.timer import SystemTimer
+from quantleap.domain.execution import Timing
+from quantleap.domain.sessions import AlwaysOpen, Calendar, TradingCalendar
+from quantleap.runtime import wiring
+from quantleap.runtime.settings import settings
+from quantleap.services.precision_timer import Timer
+from quantleap.services.shard import Desk
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@cache
+def s3() -> "S3Client":
+    """The client of S3."""
+    return boto3.client("s3", config=wiring.CALLS)
+
+
+@cache
+def plans() -> S3PlanStore:
+    """Where plans lie."""
+    return S3PlanStore(s3(), settings().plans_bucket)
+
+
+@cache
+def calendar() -> Calendar:
+    """The exchange's sessions, or, where the market is simulated, one that never ends."""
+    return TradingCalendar() if settings().market_hours == "exchange" else AlwaysOpen()
+
+
+@cache
+def warm_lead() -> timedelta:
+    """How long before the boundary workers start."""
+    return timedelta(seconds=settings().warm_lead_s)
+
+
+@cache
+def timer() -> Timer:
+    """What the steps before the boundary need."""
+    return Timer(
+        baskets=wiring.baskets(),
+        subscriptions=wiring.subscriptions(),
+        runs=wiring.runs(),
+        plans=plans(),
+        feed=HttpMarketFeed(wiring.http(), settings().market_feed_url),
+        masters=FetchedMasters(wiring.http()),
+        brokers=wiring.brokers(),
+        calendar=calendar(),
+        clock=wiring.clock,
+        draw=wiring.draw,
+        shard_size=settings().shard_size,
+    )
+
+
+@cache
+def desk() -> Desk:
+    """What a worker works with."""
+    return Desk(
+        runs=wiring.runs(),
+        plans=plans(),
+        baskets=wiring.baskets(),
+        subscriptions=wiring.subscriptions(),
+        accounts=wiring.accounts(),
+        vault=wiring.vault(),
+        brokers=wiring.brokers(),
+        lines=AsyncLines(),
+        timer=SystemTimer(),
+        timing=Timing(
+            last_look=timedelta(seconds=settings().last_look_lead_s),
+            max_lateness=timedelta(seconds=settings().max_lateness_s),
+        ),
+    )

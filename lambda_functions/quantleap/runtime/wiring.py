@@ -1,0 +1,141 @@
+"""The composition root: which real thing stands behind each need, built when first asked for, once a process."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from quantleap.adapters import machine
+from quantleap.adapters.baskets import TableBaskets
+from quantleap.adapters.broker_accounts import TableBrokerAccounts
+from quantleap.adapters.brokers.directory import Directory
+from quantleap.adapters.hashing import BcryptHasher
+from quantleap.adapters.http import UrllibHttp
+from quantleap.adapters.logins import TableLogins
+from quantleap.adapters.partner_keys import TablePartnerKeys
+from quantleap.adapters.runs import TableRuns
+from quantleap.adapters.starter import StateMachineStarter
+from quantleap.adapters.subscriptions import TableSubscriptions
+from quantleap.adapters.table import Table
+from quantleap.adapters.users import TableUsers
+from quantleap.adapters.vault import SecretsManagerVault
+from quantleap.domain.clock import Clock
+from quantleap.domain.ids import Randomness
+from quantleap.runtime.settings import BadEnvironment, settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+CALLS = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=32,
+)
+"""Short waits and few tries: a caller waits, and API Gateway gives up after 29 seconds."""
+
+
+clock: Clock = machine.now
+draw: Randomness = machine.draw
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """The client of DynamoDB."""
+    return boto3.client("dynamodb", config=CALLS)
+
+
+@cache
+def secretsmanager() -> "SecretsManagerClient":
+    """The client of Secrets Manager."""
+    return boto3.client("secretsmanager", config=CALLS)
+
+
+@cache
+def stepfunctions() -> "SFNClient":
+    """The client of Step Functions."""
+    return boto3.client("stepfunctions", config=CALLS)
+
+
+@cache
+def table() -> Table:
+    """The one table."""
+    return Table(dynamodb(), settings().table_name)
+
+
+@cache
+def keys() -> TablePartnerKeys:
+    """Partner API keys."""
+    return TablePartnerKeys(table())
+
+
+@cache
+def hasher() -> BcryptHasher:
+    """How secrets are stored."""
+    return BcryptHasher()
+
+
+@cache
+def baskets() -> TableBaskets:
+    """Baskets and the marketplace."""
+    return TableBaskets(table())
+
+
+@cache
+def users() -> TableUsers:
+    """People."""
+    return TableUsers(table())
+
+
+@cache
+def accounts() -> TableBrokerAccounts:
+    """Broker accounts."""
+    return TableBrokerAccounts(table())
+
+
+@cache
+def logins() -> TableLogins:
+    """OAuth logins under way."""
+    return TableLogins(table())
+
+
+@cache
+def subscriptions() -> TableSubscriptions:
+    """Subscriptions."""
+    return TableSubscriptions(table())
+
+
+@cache
+def runs() -> TableRuns:
+    """Runs."""
+    return TableRuns(table())
+
+
+@cache
+def vault() -> SecretsManagerVault:
+    """Users' secrets."""
+    return SecretsManagerVault(secretsmanager(), settings().secret_prefix)
+
+
+@cache
+def brokers() -> Directory:
+    """The brokers this stage may reach."""
+    return Directory(settings().simulated_broker_url, real=settings().real_brokers)
+
+
+@cache
+def http() -> UrllibHttp:
+    """The client for what is not on the order path."""
+    return UrllibHttp()
+
+
+@cache
+def starter() -> StateMachineStarter:
+    """What starts runs outside the schedule; only a function that was told the state machine has it."""
+    arn = settings().precision_timer_arn
+    if arn is None:
+        raise BadEnvironment("the environment does not fit: PRECISION_TIMER_ARN: Field required")
+    return StateMachineStarter(stepfunctions(), arn)

@@ -1,0 +1,69 @@
+"""Executions as a partner reads them, and the sandbox's own: a template fired seconds from now."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+from itertools import chain
+from typing import NamedTuple
+
+from quantleap.domain.account import User
+from quantleap.domain.clock import Clock
+from quantleap.domain.errors import Forbidden, NotFound
+from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
+from quantleap.domain.ids import run_id
+from quantleap.domain.partner import Environment, PartnerKey, Tenant
+from quantleap.domain.ports import Baskets, Page, Runs, Starter, Users
+from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of, sandbox_boundary, status
+
+
+class Execution(NamedTuple):
+    """A run as one tenant sees it: its own users' tickets, and a report of those alone once it is over."""
+
+    plan: Plan
+    status: RunStatus
+    tickets: Sequence[Ticket]
+    users: Mapping[str, User]
+    report: Report | None
+
+
+def listing(runs: Runs, tenant: Tenant, wanted: RunFilter) -> Page[Plan]:
+    """The tenant's runs, newest boundary first."""
+    return runs.of_tenant(tenant, wanted.limit, wanted.next_token)
+
+
+def one(runs: Runs, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
+    """A run with what became of the tenant's users in it; a run that concerns none of them is not found."""
+    plan = runs.plan(wanted)
+    shards = plan.tenants.get(tenant.key)
+    if shards is None:
+        raise NotFound("No such execution")
+    closed = runs.closing(wanted) is not None
+    tickets = list(chain.from_iterable(runs.tickets(wanted, shard, tenant.key) for shard in shards))
+    return Execution(
+        plan=plan,
+        status=status(plan.due.boundary, clock(), closed=closed),
+        tickets=tickets,
+        users=users.many(ticket.user_id for ticket in tickets),
+        report=report_of(tickets) if closed else None,
+    )
+
+
+def fire(baskets: Baskets, starter: Starter, clock: Clock, lead: timedelta, key: PartnerKey, wanted: NewRun) -> Due:
+    """Run every strategy of a template for the users of a test key, at a whole second soon."""
+    if key.environment is not Environment.TEST:
+        raise Forbidden("Only test keys may fire a template", code="sandbox_only")
+    boundary = sandbox_boundary(wanted.at, clock(), lead)
+    basket = baskets.get(wanted.template_id)
+    if not basket.visible_to(key.partner_id):
+        raise NotFound("No such template")
+    scope = key.tenant.key
+    due = Due(
+        run_id=run_id(Kind.ENTRY, boundary, basket.basket_id, basket.live_version, scope),
+        kind=Kind.ENTRY,
+        boundary=boundary,
+        template_id=basket.basket_id,
+        version=basket.live_version,
+        strategies=tuple(range(len(basket.strategies))),
+        scope=scope,
+    )
+    starter.start(due, {"at": boundary.astimezone(UTC).isoformat(), "template_id": due.template_id, "scope": scope})
+    return due

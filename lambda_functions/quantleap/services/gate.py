@@ -1,0 +1,71 @@
+"""The right to send: kept alive while a worker works, gone at once when another took its shard over."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from quantleap.domain.errors import Conflict
+from quantleap.domain.ports import Timer
+
+ARMED_FOR = timedelta(seconds=2)
+"""How long one renewal lets a worker send.
+
+A successor waits this long before it trusts the broker's order book, so it is the price of every recovery; a
+renewal is one write, so it could not be much shorter.
+"""
+
+NS = 1_000_000_000
+
+
+class Fenced(Exception):
+    """Another worker serves the shard now; this one must not send or store anything more."""
+
+
+def to_ns(moment: datetime) -> int:
+    """Nanoseconds since 1970, exact to the microsecond."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def from_ns(moment_ns: int) -> datetime:
+    """The aware instant, to the microsecond."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_ns // 1000)
+
+
+class Gate:
+    """Open until a moment that only a renewed lease moves on."""
+
+    def __init__(self, timer: Timer, renew: Callable[[datetime], Awaitable[None]]) -> None:
+        self._timer = timer
+        self._renew = renew
+        self._open_until_ns = 0
+        self._fenced = False
+
+    async def arm(self, not_before: datetime | None = None) -> None:
+        """Open the gate for `ARMED_FOR` from now, or from a later moment; raises `Fenced`."""
+        now = from_ns(self._timer.now_ns())
+        until = max(now, not_before or now) + ARMED_FOR
+        try:
+            await self._renew(until)
+        except Conflict:
+            self._fenced = True
+            raise Fenced from None
+        self._open_until_ns = to_ns(until)
+
+    async def keep_open(self) -> None:
+        """Renew at half time, until cancelled or fenced."""
+        while True:
+            half = ARMED_FOR / 2
+            await asyncio.sleep(max(0.0, (self._open_until_ns - self._timer.now_ns()) / NS - half.total_seconds()))
+            await self.arm()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an order may leave at this instant."""
+        return not self._fenced and self._timer.now_ns() < self._open_until_ns
+
+    async def passed(self) -> None:
+        """Come back when an order may leave; raises `Fenced` when it never may again."""
+        while not self.is_open:
+            if self._fenced:
+                raise Fenced
+            await asyncio.sleep(0.01)

@@ -1,0 +1,194 @@
+"""Everything slow that happens before a boundary: what is due, for whom, with which orders.
+
+Each step may run twice or beside itself: the first plan and the first decision of a run are the ones that count.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+from typing import NamedTuple
+
+from quantleap.domain import planning
+from quantleap.domain.basket import Basket, Day, slot
+from quantleap.domain.broker import Instrument
+from quantleap.domain.clock import IST, Clock
+from quantleap.domain.contracts import Contract, NotListed
+from quantleap.domain.errors import InvalidRequest, QuantLeapError, Unavailable
+from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Seat, Trigger, Venue
+from quantleap.domain.ids import ALPHABET, Randomness, run_id
+from quantleap.domain.ports import (
+    Baskets,
+    Brokers,
+    InstrumentMasters,
+    MarketFeed,
+    PlanStore,
+    Runs,
+    Subscriptions,
+)
+from quantleap.domain.sessions import Calendar
+
+LEAD = timedelta(minutes=2)
+"""From the minute the schedule fires to the boundary it serves.
+
+EventBridge Scheduler fires anywhere inside its minute, so the lead that is left is 60 to 120 seconds.
+"""
+
+
+class Timer(NamedTuple):
+    """What the steps before the boundary need."""
+
+    baskets: Baskets
+    subscriptions: Subscriptions
+    runs: Runs
+    plans: PlanStore
+    feed: MarketFeed
+    masters: InstrumentMasters
+    brokers: Brokers
+    calendar: Calendar
+    clock: Clock
+    draw: Randomness
+    shard_size: int
+
+
+def boundary_after(started: datetime) -> datetime:
+    """The boundary a scheduled start serves, whatever second of its minute it came in."""
+    return started.replace(second=0, microsecond=0) + LEAD
+
+
+def due(timer: Timer, boundary: datetime) -> list[Due]:
+    """What enters at a boundary: nothing outside a session, else one query.
+
+    Raises `CalendarExhausted` past the end of the session table: no trade on a day nobody announced.
+    """
+    if not timer.calendar.is_open(boundary):
+        return []
+    local = boundary.astimezone(IST)
+    found = timer.baskets.due(slot(Day.of(local), local.time()))
+    return [_due(timer.baskets.get(template_id), boundary, numbers, None) for template_id, numbers in found]
+
+
+def triggered(timer: Timer, trigger: Trigger) -> list[Due]:
+    """What a trigger asks for: every strategy of its template, for its tenant alone."""
+    basket = timer.baskets.get(trigger.template_id)
+    return [_due(basket, trigger.at, tuple(range(len(basket.strategies))), trigger.scope)]
+
+
+def _due(basket: Basket, boundary: datetime, strategies: tuple[int, ...], scope: str | None) -> Due:
+    return Due(
+        run_id=run_id(Kind.ENTRY, boundary, basket.basket_id, basket.live_version, scope),
+        kind=Kind.ENTRY,
+        boundary=boundary,
+        template_id=basket.basket_id,
+        version=basket.live_version,
+        strategies=strategies,
+        scope=scope,
+    )
+
+
+def plan(timer: Timer, dues: Iterable[Due]) -> list[Plan]:
+    """Who each run is for, cut into shards and stored; runs nobody follows are left out.
+
+    The seats are written before the plan that names them, so a plan that is found is whole.
+    """
+    return [made for made in (_plan(timer, each) for each in dues) if made.shards]
+
+
+def _plan(timer: Timer, each: Due) -> Plan:
+    seats = timer.subscriptions.seats(each.template_id)
+    shards = planning.shard((s for s in seats if each.scope in {None, s.tenant}), timer.shard_size)
+    made = Plan(
+        due=each,
+        plan_id=timer.draw(ALPHABET, 8),
+        shards=len(shards),
+        tenants=_shards_by_tenant(shards),
+        venues=_venues(shards),
+    )
+    if shards:
+        timer.plans.write_seats(made, shards)
+    return timer.runs.adopt_plan(made) if shards else made
+
+
+def _shards_by_tenant(shards: Sequence[Sequence[Seat]]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, dict[int, None]] = defaultdict(dict)
+    for number, seats in enumerate(shards):
+        for seat in seats:
+            found[seat.tenant][number] = None
+    return {tenant: tuple(numbers) for tenant, numbers in found.items()}
+
+
+def _venues(shards: Iterable[Sequence[Seat]]) -> tuple[Venue, ...]:
+    seats = chain.from_iterable(shards)
+    return tuple(sorted({Venue.of(seat.tenant, each) for seat in seats for each in seat.allocations}))
+
+
+def decide(timer: Timer, plans: Iterable[Plan]) -> list[Decision]:
+    """Strikes, contracts and prices of each run, decided once for all its subscribers.
+
+    A run that cannot be decided is decided to be refused: every subscriber reads why, and other runs go on.
+    """
+    return [_decide(timer, made) for made in plans]
+
+
+def _decide(timer: Timer, made: Plan) -> Decision:
+    try:
+        decision = _decision(timer, made)
+    except (QuantLeapError, NotListed) as refusal:
+        reason = refusal.reason if isinstance(refusal, QuantLeapError) else "series_not_listed"
+        decision = Decision(run_id=made.due.run_id, decided_at=timer.clock(), refusal=reason)
+    adopted = timer.runs.adopt_decision(decision)
+    timer.plans.write_decision(made, adopted)
+    return adopted
+
+
+def _decision(timer: Timer, made: Plan) -> Decision:
+    basket = timer.baskets.get(made.due.template_id)
+    on = made.due.boundary.astimezone(IST).date()
+    wanted = planning.expiries(basket, made.due.strategies, on, timer.calendar)
+    snapshots = {(index, expiry): timer.feed.snapshot(index, expiry) for index, expiry in wanted}
+    masters = _masters(timer, made)
+    return planning.decide(made.due, basket, snapshots, masters, timer.calendar, timer.clock(), on)
+
+
+def _masters(timer: Timer, made: Plan) -> dict[str, Mapping[Contract, Instrument]]:
+    """The lists of the venues a run trades at; a venue that has none is left out and its seats are skipped."""
+    day = made.due.boundary.astimezone(IST).date()
+    found: dict[str, Mapping[Contract, Instrument]] = {}
+    for venue in made.venues:
+        with suppress(InvalidRequest, Unavailable):
+            found[str(venue)] = timer.masters.master(timer.brokers.broker(*venue), day)
+    return found
+
+
+def close(runs: Runs, run: str) -> Report:
+    """Add up the shards' reports into the run's and store it."""
+    made = runs.plan(run)
+    total = add(runs.reports(made))
+    runs.close(run, total)
+    return total
+
+
+def add(reports: Sequence[Report]) -> Report:
+    """Counts add up; of the times the worst is what a run is judged by."""
+    return Report(
+        seats=sum(report.seats for report in reports),
+        counts=_sum(report.counts for report in reports),
+        skipped=_sum(report.skipped for report in reports),
+        refused=_sum(report.refused for report in reports),
+        boundary_error_ms=_worst(report.boundary_error_ms for report in reports),
+        dispatch_p99_ms=_worst(report.dispatch_p99_ms for report in reports),
+        acknowledge_p99_ms=_worst(report.acknowledge_p99_ms for report in reports),
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
+
+
+def _worst(values: Iterable[Decimal | None]) -> Decimal | None:
+    return max((value for value in values if value is not None), default=None)

@@ -1,0 +1,250 @@
+"""One account's orders in a run: hedges first, each placed once, each with its outcome.
+
+What is certainly not placed is tried again; what may have been placed is looked up by its tag and never sent
+again; sells leave only when every hedge stands in the broker's book.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from quantleap.domain.account import Session
+from quantleap.domain.basket import Side
+from quantleap.domain.broker import (
+    Answer,
+    BookedOrder,
+    Broker,
+    BrokerFailure,
+    Instrument,
+    OrderRequest,
+    OrderStatus,
+    Unknown,
+)
+from quantleap.domain.execution import Intent, State, Ticket
+from quantleap.domain.ports import Line, Lines, Timer
+from quantleap.services.gate import NS, Gate
+
+BACKOFF_S = (0.1, 0.3)
+"""Waits between the three tries of an order that certainly did not arrive."""
+
+ANSWER_TIMEOUT_S = 5.0
+"""After this long an answer is not worth waiting for: the order book knows."""
+
+LOOKUPS_S = (0.2, 0.5, 1.0, 2.0)
+"""Waits before each look into the book for an order nobody answered for."""
+
+PACE = 10
+"""Orders one account may send in a second: the exchange's rule for algorithms without a registration."""
+
+BOOKED = {
+    OrderStatus.FILLED: State.FILLED,
+    OrderStatus.OPEN: State.OPEN,
+    OrderStatus.PARTIAL: State.OPEN,
+    OrderStatus.REJECTED: State.REJECTED,
+    OrderStatus.CANCELLED: State.REJECTED,
+}
+
+
+class Opening(NamedTuple):
+    """An order that left at the boundary, its answer not yet here."""
+
+    intent: Intent
+    answer: Awaitable[Answer]
+
+
+@dataclass(eq=False)
+class Trader:
+    """A ticket, the connection it trades over, and every request it will send, already in bytes."""
+
+    ticket: Ticket
+    broker: Broker
+    session: Session
+    line: Line
+    lines: Lines
+    timer: Timer
+    boundary_ns: int
+    payloads: dict[str, bytes] = field(default_factory=dict)
+    book_payload: bytes = b""
+    intents: dict[str, Intent] = field(default_factory=dict)
+    sent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=PACE))
+
+    def prepare(self) -> None:
+        """Turn every intent into the bytes of its request, so that nothing is left to compute."""
+        self.intents = {intent.intent_id: intent for intent in self.ticket.intents}
+        for intent in self.ticket.intents:
+            request = self.broker.place(self.session, _order(intent))
+            self.payloads[intent.intent_id] = self.lines.prepare(request)
+        self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
+
+    @property
+    def pending(self) -> list[Intent]:
+        """What is still to be placed, in order."""
+        return [intent for intent in self.intents.values() if intent.state is State.PLANNED]
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no order of the ticket was placed yet."""
+        return len(self.pending) == len(self.intents)
+
+    def settled(self) -> Ticket:
+        """The ticket as the run leaves it."""
+        if self.ticket.skipped:
+            return self.ticket
+        return self.ticket.with_intents(tuple(self.intents.values()), settled=True)
+
+    def skip(self, reason: str) -> None:
+        """Place nothing, and say why."""
+        self.ticket = self.ticket.skip(reason)
+        self.intents = {}
+
+    def give_up(self, state: State, reason: str) -> None:
+        """End every order still to be placed with a reason."""
+        for intent in self.pending:
+            self._note(intent, state, reason=reason)
+
+    def open_fire(self) -> Opening | None:
+        """Write the first order now; whatever fails is left to `trade`."""
+        first = next(iter(self.pending), None)
+        if first is None:
+            return None
+        try:
+            return Opening(*self._write(first))
+        except BrokerFailure:
+            return None
+
+    async def trade(self, gate: Gate, opening: Opening | None) -> None:
+        """Place what is pending: hedges, then sells; ends with every intent in its last known state."""
+        if opening is not None:
+            await self._place(opening.intent, gate, opening.answer)
+        for intent in self._pending_of(Side.BUY):
+            await self._place(intent, gate)
+        if await self._hedges_stand():
+            for intent in self._pending_of(Side.SELL):
+                await self._place(intent, gate)
+        await self.read_book()
+
+    async def recover(self) -> None:
+        """Adopt what a predecessor placed; with no book to read, nothing more may be sent."""
+        if not await self.read_book():
+            self.give_up(State.UNKNOWN, "order_book_unreadable")
+
+    async def read_book(self) -> bool:
+        """Bring every intent up to what the broker's book says; False when it cannot be read."""
+        for wait in (*BACKOFF_S, None):
+            try:
+                booked = await self._booked()
+            except BrokerFailure:
+                if wait is None:
+                    return False
+                await asyncio.sleep(wait)
+            else:
+                self._adopt(booked)
+                return True
+        return False
+
+    def _pending_of(self, side: Side) -> Iterable[Intent]:
+        return [intent for intent in self.pending if intent.side is side]
+
+    async def _hedges_stand(self) -> bool:
+        hedges = [name for name, intent in self.intents.items() if intent.side is Side.BUY]
+        if not self._pending_of(Side.SELL):
+            return False
+        if hedges and not await self.read_book():
+            self.give_up(State.NOT_SENT, "hedge_unconfirmed")
+            return False
+        if not all(self.intents[name].state.placed for name in hedges):
+            self.give_up(State.NOT_SENT, "hedge_failed")
+            return False
+        return True
+
+    async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
+        for wait in (*BACKOFF_S, None):
+            try:
+                if answer is None:
+                    intent, answer = await self._send(intent, gate)
+                order_id = self.broker.placed(await self._answered(answer))
+            except Unknown as failure:
+                await self._look_up(intent, failure)
+                return
+            except BrokerFailure as failure:
+                if not failure.retry or wait is None:
+                    state = State.NOT_SENT if failure.retry else State.REFUSED
+                    self._note(intent, state, reason=failure.reason)
+                    return
+                answer = None
+                await asyncio.sleep(wait)
+            else:
+                self._note(intent, State.ACKNOWLEDGED, order_id=order_id, acknowledged_after_ms=self._after_boundary())
+                return
+
+    async def _send(self, intent: Intent, gate: Gate) -> tuple[Intent, Awaitable[Answer]]:
+        await self.line.open()
+        await self._keep_pace()
+        await gate.passed()
+        return self._write(intent)
+
+    def _write(self, intent: Intent) -> tuple[Intent, Awaitable[Answer]]:
+        answer = self.line.write(self.payloads[intent.intent_id])
+        self.sent_ns.append(self.timer.now_ns())
+        return self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary()), answer
+
+    async def _answered(self, answer: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await answer
+        except TimeoutError:
+            self.line.close()
+            message = "no answer in time"
+            raise Unknown(message) from None
+
+    async def _keep_pace(self) -> None:
+        if len(self.sent_ns) == PACE:
+            wait_ns = self.sent_ns[0] + NS - self.timer.now_ns()
+            await asyncio.sleep(max(0, wait_ns) / NS)
+
+    async def _look_up(self, intent: Intent, failure: Unknown) -> None:
+        self._note(intent, State.UNKNOWN, reason=failure.text)
+        for wait in LOOKUPS_S:
+            await asyncio.sleep(wait)
+            await self.read_book()
+            if self.intents[intent.intent_id].state is not State.UNKNOWN:
+                return
+
+    async def _booked(self) -> dict[str, BookedOrder]:
+        await self.line.open()
+        answer = await self._answered(self.line.write(self.book_payload))
+        return {order.tag: order for order in self.broker.orders(answer)}
+
+    def _adopt(self, booked: dict[str, BookedOrder]) -> None:
+        for intent in self.intents.values():
+            order = booked.get(intent.tag)
+            if order is not None:
+                self._note(
+                    intent,
+                    BOOKED[order.status],
+                    order_id=order.order_id,
+                    filled_quantity=order.filled,
+                    average_price=order.average_price,
+                    reason=order.reason,
+                )
+
+    def _note(self, intent: Intent, state: State, **facts: object) -> Intent:
+        now = self.intents[intent.intent_id].became(state, **facts)
+        self.intents[intent.intent_id] = now
+        return now
+
+    def _after_boundary(self) -> Decimal:
+        return milliseconds(self.timer.now_ns() - self.boundary_ns)
+
+
+def milliseconds(duration_ns: int) -> Decimal:
+    """To the microsecond."""
+    return (Decimal(duration_ns) / 1_000_000).quantize(Decimal("0.001"))
+
+
+def _order(intent: Intent) -> OrderRequest:
+    instrument = Instrument(intent.contract, intent.exchange, intent.symbol, intent.token, intent.lot_size, intent.tick)
+    return OrderRequest(instrument, intent.side, intent.quantity, intent.limit_price, intent.product, intent.tag)

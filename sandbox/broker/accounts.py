@@ -1,0 +1,145 @@
+"""Who may trade: registered apps, login codes and the day's sessions.
+
+An app is known when it is registered: `test_api_key` with `test_api_secret` is from the start, others through
+the control API. `invalid_api_key` is never known, so that its failure can be tried.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+
+from quantleap.domain.clock import IST
+
+PRESET_APPS = {"test_api_key": "test_api_secret"}
+REFUSED_APP = "invalid_api_key"
+MOCK_CODE = "mock_token_"
+"""A code that starts so needs no login page and may be used again; its client is the request's `uid`."""
+
+CODE_LIFE = timedelta(seconds=300)
+TOKENS_DIE = time(6)
+"""IST. Indian rules want a fresh login before each trading day; the broker's own hour is not published."""
+
+LEAST_LIFE = timedelta(hours=1)
+"""A session opened shortly before that hour lasts until the next one."""
+
+
+class LoginRefused(Exception):
+    """The login cannot go on; the text names the field to blame."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class Code(NamedTuple):
+    """A finished login, to be swapped for a session once."""
+
+    api_key: str
+    client_id: str
+    expires_at: datetime
+
+
+class Session(NamedTuple):
+    """A client's day; both tokens are good for every call."""
+
+    client_id: str
+    access_token: str
+    user_token: str
+    refresh_token: str
+    expires_at: datetime
+
+
+class Accounts:
+    """Apps, codes and sessions of one broker."""
+
+    def __init__(self, apps: Mapping[str, str] = PRESET_APPS, sessions: list[Session] | None = None) -> None:
+        self.apps = dict(apps)
+        self._codes: dict[str, Code] = {}
+        self._sessions: dict[str, Session] = {}
+        for session in sessions or []:
+            self._keep(session)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Every session not expired by hand, each once."""
+        return list(dict.fromkeys(self._sessions.values()))
+
+    def register(self, api_key: str, api_secret: str) -> None:
+        """Make an app known, or change its secret."""
+        if api_key == REFUSED_APP:
+            raise LoginRefused("api key")
+        self.apps[api_key] = api_secret
+
+    def log_in(self, api_key: str, client_id: str, at: datetime) -> str:
+        """Finish a login in the browser and return its code."""
+        if api_key not in self.apps:
+            raise LoginRefused("api key")
+        code = secrets.token_hex(16)
+        self._codes[code] = Code(api_key, client_id, at + CODE_LIFE)
+        return code
+
+    def redeem(self, code: str, checksum: str, client_id: str | None, at: datetime) -> Session:
+        """Swap a code for a session; the checksum proves the app's secret."""
+        owner = self._mock_owner(code, checksum, client_id) or self._owner(code, checksum, client_id, at)
+        return self._keep(_new_session(owner, at))
+
+    def client_of(self, token: str, at: datetime) -> str | None:
+        """Whose token it is, or None for one unknown or over."""
+        session = self._sessions.get(token)
+        return session.client_id if session and at < session.expires_at else None
+
+    def expire(self, client_id: str) -> int:
+        """End a client's sessions and return how many there were."""
+        ended = [session for session in self.sessions if session.client_id == client_id]
+        for session in ended:
+            del self._sessions[session.access_token], self._sessions[session.user_token]
+        return len(ended)
+
+    def _keep(self, session: Session) -> Session:
+        self._sessions[session.access_token] = self._sessions[session.user_token] = session
+        return session
+
+    def _owner(self, code: str, checksum: str, client_id: str | None, at: datetime) -> str:
+        found = self._codes.get(code)
+        if found is None or at >= found.expires_at or client_id not in {None, found.client_id}:
+            raise LoginRefused("code")
+        if not _proves(checksum, found.api_key, self.apps[found.api_key], code):
+            raise LoginRefused("checksum")
+        del self._codes[code]
+        return found.client_id
+
+    def _mock_owner(self, code: str, checksum: str, client_id: str | None) -> str | None:
+        """The request does not name the app, so every known one is tried."""
+        if not code.startswith(MOCK_CODE):
+            return None
+        if not client_id:
+            raise LoginRefused("uid")
+        if any(_proves(checksum, key, secret, code) for key, secret in self.apps.items()):
+            return client_id
+        if any(_proves(checksum, REFUSED_APP, secret, code) for secret in self.apps.values()):
+            raise LoginRefused("api key")
+        raise LoginRefused("checksum")
+
+
+def _proves(checksum: str, api_key: str, api_secret: str, code: str) -> bool:
+    proof = hashlib.sha256(f"{api_key}{api_secret}{code}".encode()).hexdigest()
+    return hmac.compare_digest(proof.encode(), checksum.encode())
+
+
+def _new_session(client_id: str, at: datetime) -> Session:
+    return Session(
+        client_id=client_id,
+        access_token=secrets.token_hex(32),
+        user_token=secrets.token_hex(32),
+        refresh_token=secrets.token_hex(32),
+        expires_at=_end(at + LEAST_LIFE),
+    )
+
+
+def _end(after: datetime) -> datetime:
+    local = after.astimezone(IST)
+    end = datetime.combine(local.date(), TOKENS_DIE, IST)
+    return end if end > local else end + timedelta(days=1)

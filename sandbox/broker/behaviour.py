@@ -1,0 +1,123 @@
+"""How the broker behaves: its speed, how it fills, and what goes wrong on demand.
+
+Chance is drawn from the seed and, for each client, the number of the draw, so a run with the same seed sees
+the same failures however the clients' requests interleave.
+"""
+
+import random
+from collections import Counter
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FillMode(StrEnum):
+    """What becomes of an order the market would take."""
+
+    IMMEDIATE = "immediate"
+    REST = "rest"
+    """Nothing fills."""
+    PARTIAL = "partial"
+    """Half of the lots fill, rounded down; the others stay open."""
+
+
+class Rejection(StrEnum):
+    """A refusal that the broker decides, not the order's form.
+
+    The last two answer the request and leave no order; the others show in the order book only.
+    """
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    PRICE_BAND = "price_band"
+    MARKET_CLOSED = "market_closed"
+    ACCOUNT_BLOCKED = "account_blocked"
+    SESSION_EXPIRED = "session_expired"
+    RATE_LIMITED = "rate_limited"
+
+
+class Fault(StrEnum):
+    """A broken answer to PlaceOrder; each name tells whether the order exists all the same."""
+
+    DROP_BEFORE_PLACE = "drop_before_place"
+    HTTP_500_BEFORE_PLACE = "http_500_before_place"
+    DROP_AFTER_PLACE = "drop_after_place"
+    HTTP_500_AFTER_PLACE = "http_500_after_place"
+    EMPTY_BODY = "empty_body"
+    """Placed, then HTTP 200 with nothing in it."""
+    HTML = "html"
+    """Placed, then HTTP 200 with a web page."""
+    TIMEOUT = "timeout"
+    """Placed, then silence until the client hangs up."""
+
+    @property
+    def places(self) -> bool:
+        """Whether the order exists although its answer is broken."""
+        return self not in {Fault.DROP_BEFORE_PLACE, Fault.HTTP_500_BEFORE_PLACE}
+
+
+class Rule(BaseModel):
+    """When something goes wrong: for whom, how often in all, how likely each time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str | None = None
+    count: int | None = Field(default=None, ge=0)
+    probability: float = Field(default=1, ge=0, le=1)
+
+
+class Behaviour(BaseModel):
+    """What the control API shows and sets; milliseconds are of the answer, not of the order's arrival."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latency_ms: float = Field(default=0, ge=0, le=60_000)
+    latency_jitter_ms: float = Field(default=0, ge=0, le=60_000)
+    fill: FillMode = FillMode.IMMEDIATE
+    reject: dict[Rejection, Rule] = {}
+    faults: dict[Fault, Rule] = {}
+
+
+class Temper:
+    """A behaviour at work: it knows how often each rule has struck."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._draws: Counter[tuple[str, str]] = Counter()
+        self.become(Behaviour())
+
+    def become(self, behaviour: Behaviour) -> None:
+        """Behave so from now on; every rule's count starts anew."""
+        self.behaviour = behaviour
+        self._struck: Counter[str] = Counter()
+
+    def rejection(self, client_id: str) -> Rejection | None:
+        """The refusal that this order meets, if any."""
+        return self._first(self.behaviour.reject, client_id)
+
+    def fault(self, client_id: str) -> Fault | None:
+        """The broken answer that this order gets, if any."""
+        return self._first(self.behaviour.faults, client_id)
+
+    def delay_s(self, client_id: str) -> float:
+        """Seconds to wait before answering."""
+        jitter = self.behaviour.latency_jitter_ms
+        extra = jitter * self._chance("latency", client_id) if jitter else 0
+        return (self.behaviour.latency_ms + extra) / 1000
+
+    def _first[K: StrEnum](self, rules: dict[K, Rule], client_id: str) -> K | None:
+        return next((kind for kind, rule in rules.items() if self._strikes(kind, rule, client_id)), None)
+
+    def _strikes(self, kind: str, rule: Rule, client_id: str) -> bool:
+        if rule.client_id not in {None, client_id}:
+            return False
+        if rule.count is not None and self._struck[kind] >= rule.count:
+            return False
+        if rule.probability < 1 and self._chance(kind, client_id) >= rule.probability:
+            return False
+        self._struck[kind] += 1
+        return True
+
+    def _chance(self, what: str, client_id: str) -> float:
+        self._draws[what, client_id] += 1
+        number = self._draws[what, client_id]
+        return random.Random(f"{self._seed}/{what}/{client_id}/{number}").random()

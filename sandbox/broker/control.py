@@ -1,0 +1,141 @@
+"""The control API: what tests and demonstrations set and read, apart from any broker's wire format."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from sandbox.broker.accounts import LoginRefused
+from sandbox.broker.behaviour import Behaviour
+from sandbox.broker.book import Order, repeated_tags
+from sandbox.broker.simulator import Simulator
+
+
+class AppDraft(BaseModel):
+    """An app to make known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_key: str = Field(min_length=1, max_length=256)
+    api_secret: str = Field(min_length=1, max_length=512)
+
+
+class ClientName(BaseModel):
+    """One client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_id: str = Field(min_length=1, max_length=40)
+
+
+class Control:
+    """Routes below `/control`."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.routes = [
+            Route("/control/health", self.health),
+            Route("/control/orders", self.orders),
+            Route("/control/behaviour", self.behaviour),
+            Route("/control/behaviour", self.behave, methods=["PUT"]),
+            Route("/control/reset", self.reset, methods=["POST"]),
+            Route("/control/apps", self.register, methods=["POST"]),
+            Route("/control/sessions/expire", self.expire, methods=["POST"]),
+        ]
+
+    async def health(self, _: Request) -> JSONResponse:
+        """Whether it runs, and with what."""
+        settings = self._simulator.settings
+        return JSONResponse(
+            {
+                "status": "ok",
+                "time": self._simulator.clock().isoformat(),
+                "seed": settings.seed,
+                "market_hours": settings.market_hours,
+            }
+        )
+
+    async def orders(self, request: Request) -> JSONResponse:
+        """Every order as it arrived, or one client's or tag's; repeated tags apart."""
+        wanted = {name: request.query_params.get(name) for name in ("client_id", "tag")}
+        self._simulator.refresh(self._simulator.book.all(), self._simulator.clock())
+        orders = [order for order in self._simulator.book.all() if _fits(order, wanted)]
+        repeated = [
+            {"client_id": client_id, "tag": tag, "order_ids": numbers}
+            for (client_id, tag), numbers in repeated_tags(orders).items()
+        ]
+        return JSONResponse(
+            {"count": len(orders), "orders": [_view(order) for order in orders], "duplicate_tags": repeated}
+        )
+
+    async def behaviour(self, _: Request) -> JSONResponse:
+        """How the broker behaves."""
+        return JSONResponse(self._simulator.temper.behaviour.model_dump(mode="json"))
+
+    async def behave(self, request: Request) -> JSONResponse:
+        """Change what the body names and keep the rest; counts of rules start anew."""
+        current = self._simulator.temper.behaviour.model_dump()
+        self._simulator.temper.become(_parsed(Behaviour, current | await _object(request)))
+        return await self.behaviour(request)
+
+    async def reset(self, _: Request) -> JSONResponse:
+        """Forget orders and behave well again; logins and apps stay."""
+        self._simulator.reset()
+        return JSONResponse({"status": "reset"})
+
+    async def register(self, request: Request) -> JSONResponse:
+        """Make an app's key and secret known."""
+        app = _parsed(AppDraft, await _object(request))
+        try:
+            self._simulator.accounts.register(app.api_key, app.api_secret)
+        except LoginRefused:
+            raise HTTPException(400, f"api_key: {app.api_key} stays unknown") from None
+        return JSONResponse({"api_key": app.api_key}, status_code=201)
+
+    async def expire(self, request: Request) -> JSONResponse:
+        """End a client's sessions."""
+        client = _parsed(ClientName, await _object(request))
+        return JSONResponse({"expired": self._simulator.accounts.expire(client.client_id)})
+
+
+async def _object(request: Request) -> dict[str, object]:
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "write a JSON object")
+    return body
+
+
+def _parsed[M: BaseModel](model: type[M], value: object) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        complaints = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise HTTPException(400, "; ".join(complaints)) from None
+
+
+def _fits(order: Order, wanted: Mapping[str, str | None]) -> bool:
+    return wanted["client_id"] in {None, order.ticket.client_id} and wanted["tag"] in {None, order.ticket.tag}
+
+
+def _view(order: Order) -> dict[str, object]:
+    ticket = order.ticket
+    return {
+        "order_id": order.number,
+        "client_id": ticket.client_id,
+        "tag": ticket.tag,
+        "symbol": ticket.symbol,
+        "side": ticket.side,
+        "quantity": ticket.quantity,
+        "price": str(ticket.price),
+        "status": order.status,
+        "filled": order.filled,
+        "average_price": str(order.average),
+        "rejection": order.rejection,
+        "arrived_at": order.arrived_at.isoformat(timespec="microseconds"),
+    }

@@ -1,0 +1,127 @@
+"""The broker behind every wire format: one market, one book, one behaviour."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from quantleap.domain.clock import IST, Clock
+from quantleap.domain.sessions import AlwaysOpen, Calendar, TradingCalendar
+from sandbox.broker.accounts import PRESET_APPS, Accounts, Session
+from sandbox.broker.behaviour import Behaviour, Rejection, Temper
+from sandbox.broker.book import Order, OrderBook, Ticket
+from sandbox.broker.market import Market
+
+
+class MarketHours(StrEnum):
+    """When orders match: in the exchange's sessions, or at any hour."""
+
+    EXCHANGE = "exchange"
+    ALWAYS = "always"
+
+
+class Settings(NamedTuple):
+    """What a simulator is started with; without a state file it forgets everything at its end."""
+
+    seed: int = 1
+    market_hours: MarketHours = MarketHours.ALWAYS
+    state_file: Path | None = None
+
+
+class StateUnreadable(Exception):
+    """The state file was not written by this version of the simulator."""
+
+
+class State(BaseModel):
+    """What survives a clean stop."""
+
+    apps: dict[str, str] = PRESET_APPS
+    sessions: list[Session] = []
+    serial: int = 0
+    orders: list[Order] = []
+
+
+class Simulator:
+    """Takes orders, lets the market act on them, and remembers."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        state = _load(settings.state_file)
+        self.settings = settings
+        self.clock = clock
+        self.hours: Calendar = AlwaysOpen() if settings.market_hours is MarketHours.ALWAYS else TradingCalendar()
+        self.market = Market(settings.seed)
+        self.temper = Temper(settings.seed)
+        self.accounts = Accounts(state.apps, state.sessions)
+        self.book = OrderBook(state.orders, state.serial)
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether orders match; a day the calendar does not know is closed."""
+        return at.astimezone(IST).date() <= self.hours.last_day and self.hours.is_open(at)
+
+    def rejection(self, client_id: str, at: datetime) -> Rejection | None:
+        """Why an order of this client is refused whatever it says, or None."""
+        told = self.temper.rejection(client_id)
+        return told or (None if self.is_open(at) else Rejection.MARKET_CLOSED)
+
+    def place(self, ticket: Ticket, rejection: Rejection | None, at: datetime) -> Order:
+        """Enter an order that arrived at `at`; refuse it, or let the market act on it."""
+        order = self.book.add(ticket, at)
+        if rejection is None:
+            self._match(order, at)
+        else:
+            order.reject(rejection, at)
+        return order
+
+    def replace(self, order: Order, ticket: Ticket, at: datetime) -> None:
+        """Change a resting order."""
+        order.replace(ticket, at)
+        self._match(order, at)
+
+    def orders(self, client_id: str, at: datetime) -> list[Order]:
+        """A client's orders, after the market of `at` acted on those that rest."""
+        orders = self.book.of(client_id)
+        self.refresh(orders, at)
+        return orders
+
+    def refresh(self, orders: Iterable[Order], at: datetime) -> None:
+        """Let the market of `at` act on orders that rest."""
+        for order in orders:
+            if not order.status.final:
+                self._match(order, at)
+
+    def reset(self) -> None:
+        """Forget orders and behave well again; logins stay."""
+        self.book.clear()
+        self.temper.become(Behaviour())
+
+    def save(self) -> None:
+        """Write what survives a stop, whole or not at all."""
+        if self.settings.state_file is None:
+            return
+        state = State(
+            apps=self.accounts.apps,
+            sessions=self.accounts.sessions,
+            serial=self.book.serial,
+            orders=list(self.book.all()),
+        )
+        draft = self.settings.state_file.with_suffix(".draft")
+        draft.write_text(state.model_dump_json())
+        draft.replace(self.settings.state_file)
+
+    def _match(self, order: Order, at: datetime) -> None:
+        if order.arrived_at.astimezone(IST).date() < at.astimezone(IST).date():
+            order.cancel(at)
+        elif self.is_open(at):
+            order.match(self.market.quote(order.ticket.contract, at), self.temper.behaviour.fill, at)
+
+
+def _load(file: Path | None) -> State:
+    if file is None or not file.exists():
+        return State()
+    try:
+        return State.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise StateUnreadable(f"{file}: {error.error_count()} entries cannot be read") from None

@@ -1,0 +1,48 @@
+"""`python -m sandbox run|demo`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sandbox.demo.play import play
+from sandbox.platform.places import Places, Ports
+from sandbox.platform.run import run as run_platform
+from sandbox.problem import Problem
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The local platform.", pretty_exceptions_enable=False
+)
+
+Port = Annotated[int, typer.Option(help="The first port; others follow from it.")]
+State = Annotated[Path, typer.Option(help="The folder of all local state.")]
+
+
+@app.command()
+def run(port: Port = 4566, state: State = Path(".local")) -> None:
+    """Start the platform, deploy the stack to it, and stay until Ctrl-C."""
+    with _one_line_on_trouble():
+        run_platform(Places(state), Ports.following(port), _console())
+
+
+@app.command()
+def demo(state: State = Path(".local")) -> None:
+    """Play a trading day on the running platform; the folder says where it is."""
+    with _one_line_on_trouble():
+        play(Places(state), _console())
+
+
+@contextmanager
+def _one_line_on_trouble() -> Iterator[None]:
+    try:
+        yield
+    except Problem as problem:
+        Console(stderr=True).print(f"[red]✗[/] {problem}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def _console() -> Console:
+    return Console(highlight=False)

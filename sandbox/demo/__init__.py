@@ -1,0 +1,1 @@
+"""A trading day's journey, played on the running platform as a person watches it."""

@@ -1,0 +1,143 @@
+"""From an administrator's first sign-in to an execution, a pause and a skipped one; every step a request."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sandbox.browser import log_in
+from sandbox.client import Client, as_partner, as_person, sign_in
+from sandbox.demo.findings import Seen, complaints
+from sandbox.demo.teller import Teller, boundary_of
+from sandbox.instruments import listed
+from sandbox.platform.record import PartnerKey, Record
+from sandbox.platform.seed import PARTNER
+from sandbox.platform.templates import IRON_CONDOR, PAID
+from sandbox.problem import Problem
+
+MULTIPLIER = 2
+PATIENCE_S = 45.0
+POLL_S = 0.4
+EXECUTIONS = "/partner/executions"
+
+
+class Journey:
+    """One fresh user, partner key and template, from nothing to a day's trade."""
+
+    def __init__(self, record: Record, teller: Teller) -> None:
+        name = secrets.token_hex(4)
+        self.record = record
+        self.tell = teller
+        self.email = f"asha.{name}@example.com"
+        self.client_id = f"DEMO{name.upper()}"
+        self.broker = Client(record.broker_url)
+
+    def publish(self) -> None:
+        """The administrator's part: a template on the marketplace, a key for the partner."""
+        tokens = self.tell.told("the admin signs in", sign_in(self.record), 200)
+        self.admin = as_person(self.record.base_url, tokens["AuthenticationResult"]["IdToken"])
+        basket = IRON_CONDOR | {"name": f"Demo Iron Condor {self.client_id}"}
+        made = self.tell.told(
+            "writes a basket: an iron condor on NIFTY", self.admin.post("/options/baskets", basket), 201
+        )
+        self.template_id: str = made["basket_id"]
+        offer = self.admin.post(f"/admin/marketplace/templates/{self.template_id}", {"pricing": PAID})
+        self.tell.told("offers it on the marketplace", offer, 200)
+        issued = self.admin.post("/admin/partner-api-keys", PARTNER)
+        key = self.tell.told("issues a key to the partner", issued, 201)
+        self.api_key_id: str = key["api_key_id"]
+        self.partner = as_partner(self.record.base_url, PartnerKey(key["api_key"], key["api_secret"]))
+
+    def subscribe(self) -> None:
+        """The partner's part: its user's account, today's login, the subscription."""
+        self.tell.told("the partner browses the marketplace", self.partner.get("/partner/marketplace/templates"), 200)
+        account = {
+            "user_email": self.email,
+            "broker_name": "zebu",
+            "client_id": self.client_id,
+            "api_key": "test_api_key",
+            "api_secret": "test_api_secret",
+        }
+        self.tell.told("links its user's broker account", self.partner.post("/partner/broker-accounts", account), 201)
+        self._log_in()
+        wanted = {
+            "user_email": self.email,
+            "template_id": self.template_id,
+            "broker_client_id": self.client_id,
+            "lot_multiplier": MULTIPLIER,
+        }
+        begun = self.partner.post("/partner/marketplace/subscribe", wanted)
+        subscription = self.tell.told(f"subscribes the user, {MULTIPLIER} lots a leg", begun, 201)
+        self.subscription_id: str = subscription["subscription_id"]
+        self.lots = {leg["leg"]: leg["lots"] for leg in subscription["subscription"]["lots"]}
+
+    def _log_in(self) -> None:
+        account = f"/partner/broker-accounts/{self.client_id}/oauth"
+        begun = self.partner.post(f"{account}/initiate", {"user_email": self.email})
+        login = self.tell.told("begins today's broker login", begun, 200)
+        code = log_in(login["oauth_url"], self.client_id)
+        self.tell.say("the user logs in on the broker's page")
+        came = {"user_email": self.email, "request_token": code, "state": login["state"]}
+        self.tell.told("hands the login's code over", self.partner.post(f"{account}/callback", came), 200)
+
+    def trade(self) -> Mapping[str, Any]:
+        """Fire the template, wait for the boundary, and read the run back."""
+        started = self.partner.post("/partner/sandbox/executions", {"template_id": self.template_id})
+        fired = self.tell.told("fires the template", started, 202)
+        self.boundary = boundary_of(fired)
+        self.tell.count_down(self.boundary)
+        with self.tell.waiting("orders are on their way"):
+            reply = self._completed(fired["run_id"])
+        run: Mapping[str, Any] = self.tell.told("reads the execution back", reply, 200)
+        return run
+
+    def _completed(self, run_id: str) -> Any:  # noqa: ANN401 - a reply
+        patience = time.monotonic() + PATIENCE_S
+        while time.monotonic() < patience:
+            reply = self.partner.get(f"{EXECUTIONS}/{run_id}")
+            if reply.ok and reply.body["status"] == "completed":
+                return reply
+            time.sleep(POLL_S)
+        raise Problem(f"the run {run_id} was not completed within {PATIENCE_S:.0f} s of its boundary")
+
+    def compare(self, run: Mapping[str, Any]) -> list[str]:
+        """Show the orders, hold them against the broker's own book, and return what is off."""
+        orders: Sequence[Mapping[str, Any]] = run["subscriptions"][0]["orders"]
+        self.tell.orders(orders)
+        seen = Seen(self.boundary, orders, self._booked(), self.lots, listed(self.record.broker_url))
+        found = complaints(seen)
+        if not found:
+            first = min(datetime.fromisoformat(order["arrived_at"]) for order in seen.booked)
+            late_ms = (first - self.boundary).total_seconds() * 1000
+            self.tell.say(
+                f"the broker's book holds each order once, hedges first; the first arrived {late_ms:.1f} ms after "
+                f"{self.boundary:%H:%M:%S}.000"
+            )
+        return found
+
+    def _booked(self) -> Sequence[Mapping[str, Any]]:
+        orders: Sequence[Mapping[str, Any]] = self.broker.get("/control/orders", client_id=self.client_id).body[
+            "orders"
+        ]
+        return orders
+
+    def pause(self) -> list[str]:
+        """Pause, let the next boundary pass, and return what is off."""
+        before = len(self._booked())
+        path = f"/partner/subscriptions/{self.subscription_id}/pause"
+        self.tell.told("the partner pauses the subscription", self.partner.put(path), 200)
+        reason = self.trade()["subscriptions"][0]["skipped"]
+        if reason != "subscription_paused":
+            return [f"the paused subscription was not skipped for being paused: {reason}"]
+        if len(self._booked()) != before:
+            return ["a paused subscription traded"]
+        self.tell.say(f"skipped, and nothing reached the broker: {reason}")
+        return []
+
+    def tidy(self) -> None:
+        """Take the template off the marketplace and end the key, at once."""
+        withdrawn = self.admin.delete(f"/admin/marketplace/templates/{self.template_id}")
+        self.tell.told("the admin withdraws the template", withdrawn, 200)
+        self.tell.told("revokes the key", self.admin.delete(f"/admin/partner-api-keys/{self.api_key_id}"), 200)
+        self.tell.told("the partner is turned away", self.partner.get("/partner/me"), 401)

@@ -1,0 +1,40 @@
+"""`make demo`."""
+
+import time
+
+from rich.console import Console
+
+from sandbox.client import Client
+from sandbox.demo.journey import Journey
+from sandbox.demo.teller import Teller
+from sandbox.platform.places import Places
+from sandbox.platform.record import Record
+from sandbox.problem import Problem
+
+
+def play(places: Places, console: Console) -> None:
+    """Play the journey on the platform that runs on this folder; raises `Problem` when anything is off."""
+    record = Record.read(places.record)
+    Client(record.base_url).get("/health").expect(200)
+    began = time.monotonic()
+    teller = Teller(console)
+    found = _play(Journey(record, teller), teller)
+    if found:
+        raise Problem(f"{len(found)} thing(s) are off")
+    console.print(f"\n[bold green]All as it should be, in {time.monotonic() - began:.0f} s.[/]")
+
+
+def _play(journey: Journey, teller: Teller) -> list[str]:
+    teller.part("The marketplace opens")
+    journey.publish()
+    teller.part("A user joins")
+    journey.subscribe()
+    teller.part("The boundary")
+    found = journey.compare(journey.trade())
+    teller.part("A pause")
+    found += journey.pause()
+    for each in found:
+        teller.complain(each)
+    teller.part("The end")
+    journey.tidy()
+    return found

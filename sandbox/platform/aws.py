@@ -1,0 +1,65 @@
+"""Clients of the emulated AWS; the account and its keys exist nowhere else."""
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+from sandbox.platform.places import LOOPBACK, Ports
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+
+REGION = "ap-south-1"
+ACCOUNT = "000000000000"
+FOREIGN = ("AWS_", "CDK_", "PYTHON")
+"""Variables of the person's own AWS, CDK and Python that have no business here."""
+
+
+class Aws(NamedTuple):
+    """The emulated account."""
+
+    cloudformation: Any
+    cognito: "CognitoIdentityProviderClient"
+    dynamodb: "DynamoDBClient"
+    functions: "LambdaClient"
+    parameters: Any
+
+
+def connect(ports: Ports) -> Aws:
+    """Clients that know the emulator alone."""
+    session = boto3.session.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION)
+    config = Config(read_timeout=120, retries={"total_max_attempts": 1})
+    url = ports.gateway_url
+    return Aws(
+        session.client("cloudformation", endpoint_url=url, config=config),
+        session.client("cognito-idp", endpoint_url=url, config=config),
+        session.client("dynamodb", endpoint_url=url, config=config),
+        session.client("lambda", endpoint_url=url, config=config),
+        session.client("ssm", endpoint_url=url, config=config),
+    )
+
+
+def own_environment() -> dict[str, str]:
+    """The person's environment without what would lead a tool elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return kept | {"NO_PROXY": f"{LOOPBACK},localhost", "no_proxy": f"{LOOPBACK},localhost"}
+
+
+def tool_environment(ports: Ports) -> dict[str, str]:
+    """What makes the CDK command line deploy to the emulator and to nothing else."""
+    return own_environment() | {
+        "AWS_ENDPOINT_URL": ports.gateway_url,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_VERSION_CHECK": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }

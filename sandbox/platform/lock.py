@@ -1,0 +1,29 @@
+"""One platform on one folder of state."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox.platform.places import Places
+from sandbox.problem import Problem
+
+
+@contextmanager
+def held(places: Places) -> Iterator[None]:
+    """Hold the folder; it is free again when this process ends, however it ends."""
+    places.state.mkdir(parents=True, exist_ok=True)
+    with places.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(_taken(places)) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _taken(places: Places) -> str:
+    owner = places.lock.read_text().strip()
+    return f"the platform runs on {places.state} already (process {owner}): end it with Ctrl-C or `kill {owner}`"

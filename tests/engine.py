@@ -1,0 +1,374 @@
+"""A whole engine in memory: virtual time, a broker that speaks Zebu's wire, stores that keep what real ones keep.
+
+The power can be cut at any call or wait: everything after that raises, as it does in a process that is gone,
+while what the stores and the broker were told before stays told.
+"""
+
+import asyncio
+import json
+import selectors
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from quantleap.adapters.brokers.zebu import Zebu
+from quantleap.adapters.lines import prepare
+from quantleap.domain.account import BrokerAccount, Session
+from quantleap.domain.basket import Basket
+from quantleap.domain.broker import Answer, Broker, NotSent, Request, Unknown
+from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.errors import Conflict
+from quantleap.domain.execution import Decision, Lease, Report, Seat, Ticket, Timing
+from quantleap.domain.ids import run_id
+from quantleap.domain.partner import Environment
+from quantleap.services.gate import from_ns, to_ns
+from quantleap.services.shard import Desk, Errand
+
+T = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
+"""09:20 on a Monday, IST."""
+
+
+class PowerCut(BaseException):
+    """The process is gone; no `except Exception` may hold it."""
+
+
+class _Jump(selectors.DefaultSelector):
+    """Never waits: tells the loop how far time would have moved."""
+
+    def __init__(self, loop: "VirtualLoop") -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout:
+            self._loop.elapsed += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next thing to do; threads run where they are asked for."""
+
+    def __init__(self, start: datetime) -> None:
+        self.start_ns = to_ns(start)
+        self.elapsed = 0.0
+        super().__init__(_Jump(self))
+
+    def time(self) -> float:
+        return self.elapsed
+
+    def now_ns(self) -> int:
+        """Wall-clock time to the microsecond."""
+        return self.start_ns + round(self.elapsed * 1e6) * 1000
+
+    def run_in_executor[*Ts, R](
+        self, executor: Executor | None, func: Callable[[*Ts], R], *args: *Ts
+    ) -> asyncio.Future[R]:
+        future: asyncio.Future[R] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - what a thread would hand on
+            future.set_exception(error)
+        return future
+
+
+def play[R](work: Callable[[], Awaitable[R]], start: datetime) -> R:
+    """Run `work` in virtual time from `start`."""
+
+    async def whole() -> R:
+        return await work()
+
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(start)) as runner:
+        return runner.run(whole())
+
+
+def _now_ns() -> int:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop.now_ns()
+
+
+@dataclass
+class Power:
+    """Counts every step and fails at the one it was told to, and at all after it."""
+
+    cut_at: int | None = None
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.cut_at is not None and self.steps >= self.cut_at:
+            raise PowerCut
+
+
+class VirtualTimer:
+    """The loop's time, in nanoseconds."""
+
+    def __init__(self, power: Power) -> None:
+        self._power = power
+
+    def now_ns(self) -> int:
+        return _now_ns()
+
+    async def until(self, moment_ns: int) -> None:
+        self._power.step()
+        await asyncio.sleep(max(0, moment_ns - _now_ns()) / 1e9)
+        self._power.step()
+
+
+@dataclass
+class Behaviour:
+    """How the broker treats one order: by default it fills it after 50 ms."""
+
+    latency_s: float = 0.05
+    lose_answer: bool = False
+    lose_order: bool = False
+    refusal: str | None = None
+    book_status: str = "COMPLETE"
+    body: bytes | None = None
+
+
+@dataclass
+class FakeZebu:
+    """The broker's side of the wire; `behave` says how it treats the n-th order of an account."""
+
+    orders: list[dict[str, str]] = field(default_factory=list)
+    arrivals: list[datetime] = field(default_factory=list)
+    behave: Callable[[dict[str, str], int], Behaviour] = lambda _order, _count: Behaviour()
+    refuse_connections: bool = False
+    book_fails: int = 0
+    tries: int = 0
+
+    def answer(self, payload: bytes) -> tuple[float, Answer | None]:
+        """Seconds until the answer, and the answer, or None when the connection breaks instead."""
+        head, _, body = payload.partition(b"\r\n\r\n")
+        fields = json.loads(body.removeprefix(b"jData="))
+        if b"/PlaceOrder" in head:
+            return self._place(fields)
+        if self.book_fails:
+            self.book_fails -= 1
+            return 0.05, Answer(502, {}, b"<html>")
+        mine = [order for order in self.orders if order["actid"] == fields["uid"]]
+        empty = {"stat": "Not_Ok", "emsg": "no data"}
+        return 0.05, Answer(200, {}, json.dumps(mine or empty).encode())
+
+    def _place(self, fields: dict[str, str]) -> tuple[float, Answer | None]:
+        self.tries += 1
+        how = self.behave(fields, self.tries)
+        if how.refusal is not None:
+            return how.latency_s, Answer(200, {}, json.dumps({"stat": "Not_Ok", "emsg": how.refusal}).encode())
+        if how.lose_order:
+            return how.latency_s, None
+        number = f"O{len(self.orders) + 1}"
+        self.orders.append(
+            {
+                **fields,
+                "norenordno": number,
+                "status": how.book_status,
+                "fillshares": fields["qty"] if how.book_status == "COMPLETE" else "0",
+                "avgprc": fields["prc"],
+                "rejreason": "RMS: margin shortfall" if how.book_status == "REJECTED" else "",
+            }
+        )
+        self.arrivals.append(from_ns(_now_ns()))
+        if how.lose_answer:
+            return how.latency_s, None
+        reply = json.dumps({"stat": "Ok", "norenordno": number}).encode()
+        return how.latency_s, Answer(200, {}, reply if how.body is None else how.body)
+
+
+class FakeLine:
+    """A connection to `FakeZebu`."""
+
+    def __init__(self, broker: FakeZebu, power: Power) -> None:
+        self._broker = broker
+        self._power = power
+        self._is_open = False
+
+    async def open(self) -> None:
+        self._power.step()
+        if self._broker.refuse_connections:
+            message = "refused"
+            raise NotSent(message)
+        self._is_open = True
+
+    def write(self, payload: bytes) -> Awaitable[Answer]:
+        self._power.step()
+        if not self._is_open:
+            message = "closed"
+            raise NotSent(message)
+        wait, answer = self._broker.answer(payload)
+        self._power.step()
+        return asyncio.ensure_future(self._later(wait, answer))
+
+    async def _later(self, wait: float, answer: Answer | None) -> Answer:
+        await asyncio.sleep(wait)
+        self._power.step()
+        if answer is None:
+            self._is_open = False
+            message = "connection lost"
+            raise Unknown(message)
+        return answer
+
+    def close(self) -> None:
+        self._is_open = False
+
+
+class FakeLines:
+    """Makes lines to one broker."""
+
+    def __init__(self, broker: FakeZebu, power: Power) -> None:
+        self._broker = broker
+        self._power = power
+
+    def line(self, base_url: str) -> FakeLine:
+        return FakeLine(self._broker, self._power)
+
+    def prepare(self, request: Request) -> bytes:
+        return prepare(request)
+
+
+class FakeBrokers:
+    """Zebu, wherever one asks."""
+
+    def broker(self, broker_id: str, environment: Environment) -> Broker:
+        return Zebu("http://broker")
+
+
+@dataclass
+class Store:
+    """What a table would hold; it outlives the process that wrote it."""
+
+    seats: list[Seat] = field(default_factory=list)
+    decision: Decision | None = None
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    reports: dict[int, Report] = field(default_factory=dict)
+    lease: dict[str, Any] = field(default_factory=dict)
+    basket: Basket | None = None
+    statuses: dict[str, str] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], BrokerAccount] = field(default_factory=dict)
+    sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+
+
+class FakeDesk:
+    """Every port of a worker over one store; each call is a step at which the power may go."""
+
+    def __init__(self, store: Store, power: Power) -> None:
+        self._store = store
+        self._power = power
+
+    def seats(self, run_id: str, plan_id: str, shard: int) -> Sequence[Seat]:
+        self._power.step()
+        return self._store.seats
+
+    def decision(self, run_id: str, plan_id: str) -> Decision:
+        self._power.step()
+        assert self._store.decision is not None
+        return self._store.decision
+
+    def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
+        self._power.step()
+        held = self._store.lease
+        again = held and held["holder"] == holder and held["attempt"] < attempt
+        if held and not again and held["ends"] >= now:
+            message = "busy"
+            raise Conflict(message, code="shard_busy")
+        held.update(holder=holder, attempt=attempt, ends=ends, token=held.get("token", 0) + 1)
+        self._power.step()
+        return Lease(held["token"], held.get("armed_until"))
+
+    def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
+        self._power.step()
+        if self._store.lease["token"] != token:
+            message = "fenced"
+            raise Conflict(message, code="fenced")
+        self._store.lease["armed_until"] = until
+        self._power.step()
+
+    def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        for ticket in tickets:
+            self._power.step()
+            self._store.tickets.setdefault(ticket.name, ticket)
+        self._power.step()
+        return [self._store.tickets[ticket.name] for ticket in tickets]
+
+    def settle(self, ticket: Ticket) -> None:
+        self._power.step()
+        if self._store.tickets[ticket.name].settled:
+            message = "settled"
+            raise Conflict(message, code="fenced")
+        self._store.tickets[ticket.name] = ticket
+        self._power.step()
+
+    def report(self, run_id: str, shard: int, report: Report) -> None:
+        self._power.step()
+        self._store.reports[shard] = report
+        self._power.step()
+
+    def get(self, basket_id: str) -> Basket:
+        self._power.step()
+        assert self._store.basket is not None
+        return self._store.basket
+
+    def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+        self._power.step()
+        return {name: self._store.statuses[name] for _user, name in names if name in self._store.statuses}
+
+    def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
+        self._power.step()
+        return {name: self._store.accounts[name] for name in names if name in self._store.accounts}
+
+    def sessions(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Session]:
+        self._power.step()
+        return {name: self._store.sessions[name] for name in names if name in self._store.sessions}
+
+
+def a_desk(store: Store, broker: FakeZebu, power: Power | None = None, timing: Timing | None = None) -> Desk:
+    """A worker's desk over a store and a broker."""
+    power = power or Power()
+    ports: Any = FakeDesk(store, power)
+    return Desk(
+        runs=ports,
+        plans=ports,
+        baskets=ports,
+        subscriptions=ports,
+        accounts=ports,
+        vault=ports,
+        brokers=FakeBrokers(),
+        lines=FakeLines(broker, power),
+        timer=VirtualTimer(power),
+        timing=timing or Timing(),
+    )
+
+
+def an_errand(**changes: Any) -> Errand:
+    """The errand every test runs, first attempt."""
+    usual = Errand(
+        run_id=run_id("entry", T, "bsk_1", 1, None),
+        plan_id="p1",
+        shard=0,
+        boundary=T,
+        template_id="bsk_1",
+        version=1,
+        holder="execution-1",
+        attempt=0,
+        ends=T + timedelta(seconds=120),
+    )
+    return usual._replace(**changes)
+
+
+def survive(work: Callable[[], Awaitable[Any]], start: datetime) -> bool:
+    """Play until the end or the power cut; True when the power held."""
+    with suppress(PowerCut, BaseExceptionGroup):
+        play(work, start)
+        return True
+    return False
+
+
+def contract(strike: int, right: str) -> Contract:
+    """A NIFTY option of 23 November 2026."""
+    return Contract(Index.NIFTY, date(2026, 11, 23), Decimal(strike), Right(right))

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from cdk_stack.bundling import AWS_PLATFORM, BundlingFailed, build_layer, fingerprint, uv_install
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> Path:
+    path = tmp_path / "requirements.txt"
+    path.write_text("tenacity==9.2.1\n")
+    return path
+
+
+class Installer:
+    """Writes one module in place of installing, and remembers for which platforms."""
+
+    def __init__(self) -> None:
+        self.platforms: list[str] = []
+
+    def __call__(self, requirements: Path, platform: str, into: Path) -> None:
+        self.platforms.append(platform)
+        into.mkdir(parents=True)
+        (into / "module.py").write_text("")
+
+
+def test_a_layer_holds_its_modules_where_lambda_looks_for_them(requirements: Path, tmp_path: Path) -> None:
+    layer = build_layer(requirements, AWS_PLATFORM, tmp_path / "layers" / "key", Installer())
+
+    assert [path.relative_to(layer).as_posix() for path in layer.rglob("*.py")] == ["python/module.py"]
+
+
+def test_a_layer_is_built_once(requirements: Path, tmp_path: Path) -> None:
+    installer = Installer()
+
+    for _ in range(2):
+        build_layer(requirements, AWS_PLATFORM, tmp_path / "layers" / "key", installer)
+
+    assert installer.platforms == [AWS_PLATFORM]
+
+
+def test_an_interrupted_build_leaves_nothing_and_the_next_one_is_whole(requirements: Path, tmp_path: Path) -> None:
+    def interrupted(requirements: Path, platform: str, into: Path) -> None:
+        Installer()(requirements, platform, into)
+        raise KeyboardInterrupt
+
+    target = tmp_path / "layers" / "key"
+    with pytest.raises(KeyboardInterrupt):
+        build_layer(requirements, "local", target, interrupted)
+
+    assert list(target.parent.iterdir()) == []
+    assert build_layer(requirements, "local", target, Installer()).is_dir()
+
+
+def test_a_builder_overtaken_by_another_takes_the_others_layer(requirements: Path, tmp_path: Path) -> None:
+    target = tmp_path / "layers" / "key"
+
+    def overtaken(requirements: Path, platform: str, into: Path) -> None:
+        build_layer(requirements, platform, target, Installer())
+        Installer()(requirements, platform, into)
+
+    assert build_layer(requirements, "local", target, overtaken) == target
+    assert [path.name for path in target.parent.iterdir()] == ["key"]
+
+
+def test_other_requirements_or_another_platform_make_another_layer(requirements: Path) -> None:
+    first = fingerprint(requirements, AWS_PLATFORM)
+    assert first == fingerprint(requirements, AWS_PLATFORM)
+    assert first != fingerprint(requirements, "local")
+
+    requirements.write_text("tenacity==9.2.0\n")
+    assert first != fingerprint(requirements, AWS_PLATFORM)
+
+
+def test_what_has_no_wheel_for_lambda_is_refused_with_the_installers_words(tmp_path: Path) -> None:
+    unreadable = tmp_path / "requirements.txt"
+    unreadable.write_text("not a requirement\n")
+
+    with pytest.raises(BundlingFailed, match=r"requirements\.txt"):
+        uv_install(unreadable, AWS_PLATFORM, tmp_path / "python")

@@ -1,0 +1,120 @@
+from datetime import time
+from typing import Any
+
+import pytest
+
+from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
+from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.model import parse
+from tests.fakes import NINE_TWENTY, a_basket, a_strategy, a_template
+
+LEG = {"side": "BUY", "right": "CE"}
+
+
+def a_draft(**strategy: Any) -> dict[str, Any]:
+    usual = {"index": "NIFTY", "entry_time": "09:20", "exit_time": "15:15", "legs": [LEG]}
+    return {"name": "Condor", "category": "INCOME", "strategies": [{**usual, **strategy}]}
+
+
+def complaints(value: object) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(BasketDraft, value)
+    return refusal.value.details
+
+
+def test_a_draft_needs_little() -> None:
+    draft = parse(BasketDraft, a_draft())
+
+    assert draft.strategies[0].entry_time == time(9, 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"entry_time": "15:15"}, "exit_time must come after entry_time 15:15"),
+        ({"entry_time": "09:14"}, "inside the session"),
+        ({"exit_time": "15:40"}, "inside the session"),
+        ({"index": "BANKNIFTY"}, "BANKNIFTY has no weekly expiry; use MONTHLY"),
+        ({"days": ["MON", "MON"]}, "days must not repeat"),
+    ],
+)
+def test_a_strategy_nobody_could_trade_is_refused(change: dict[str, Any], said: str) -> None:
+    found = complaints(a_draft(**change))
+
+    assert list(found) == ["strategies[0]"]
+    assert said in found["strategies[0]"]
+
+
+@pytest.mark.parametrize("text", ["9:20", "24:00", "09:60", "09:20:00", "", "noon"])
+def test_times_are_written_as_hh_mm(text: str) -> None:
+    assert list(complaints(a_draft(entry_time=text))) == ["strategies[0].entry_time"]
+
+
+def test_complaints_name_the_whole_path_and_come_together() -> None:
+    legs = [LEG, {"side": "HOLD", "right": "CE"}, {**LEG, "strike": {"offset": "far"}, "lots": 0}]
+
+    found = complaints({**a_draft(legs=legs), "colour": "red"})
+
+    assert sorted(found) == [
+        "colour",
+        "strategies[0].legs[1].side",
+        "strategies[0].legs[2].lots",
+        "strategies[0].legs[2].strike.offset",
+    ]
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1, True])
+def test_a_body_that_is_no_object_is_told_so(value: object) -> None:
+    assert complaints(value) == {"body": "Write a JSON object"}
+
+
+def test_a_leg_too_many_is_one() -> None:
+    assert list(complaints(a_draft(legs=[LEG] * 9))) == ["strategies[0].legs"]
+
+
+@pytest.mark.parametrize("category", ["nifty", "N", "TWO WORDS", "1ST"])
+def test_a_category_is_one_upper_case_word(category: str) -> None:
+    assert list(complaints({**a_draft(), "category": category})) == ["category"]
+
+
+def test_a_basket_enters_in_the_slots_of_its_days() -> None:
+    basket = a_basket(
+        strategies=(
+            a_strategy(days=(Day.MON, Day.TUE)),
+            a_strategy(days=(Day.TUE,), entry_time=time(10, 0)),
+            a_strategy(days=(Day.TUE,)),
+        )
+    )
+
+    assert basket.slots() == {"MON#09:20": (0,), "TUE#09:20": (0, 2), "TUE#10:00": (1,)}
+
+
+def test_a_slot_is_named_by_weekday_and_minute() -> None:
+    assert slot(Day.of(NINE_TWENTY), time(9, 20)) == "MON#09:20"
+
+
+def test_a_basket_not_offered_is_seen_by_nobody() -> None:
+    assert not a_basket().visible_to("zebu")
+    assert not a_template().withdrawn(NINE_TWENTY).visible_to(None)
+
+
+def test_a_private_template_is_seen_by_its_partners_alone() -> None:
+    config = MarketplaceConfig(visibility=Visibility.PRIVATE, partners=("ZEBU",))
+    template = a_template(marketplace=config)
+
+    assert [template.visible_to(who) for who in ("zebu", "acme", None)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"visibility": "PRIVATE"},
+        {"partners": ["zebu"]},
+        {"pricing": {"type": "PAID"}},
+        {"pricing": {"type": "FREE", "monthly_fee": 1}},
+        {"pricing": {"type": "PAID", "monthly_fee": "9.999"}},
+    ],
+)
+def test_an_offer_that_contradicts_itself_is_refused(config: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        parse(MarketplaceConfig, config)

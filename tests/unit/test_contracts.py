@@ -1,0 +1,163 @@
+"""Index options: expiries, lots and freeze quantities on the days they changed, and between."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantleap.domain.contracts import (
+    TICK,
+    TUESDAY,
+    Contract,
+    ExpiryType,
+    Index,
+    NotListed,
+    Right,
+    expiry_date,
+    expiry_types,
+    freeze_quantity,
+    largest_slice,
+    lot_size,
+    strike_step,
+)
+from quantleap.domain.sessions import LAST_DAY, AlwaysOpen, CalendarExhausted, TradingCalendar
+
+NSE = TradingCalendar()
+
+series = st.sampled_from([(index, kind) for index in Index for kind in expiry_types(index)])
+# Every series has an expiry in the table on or after these days.
+days = st.dates(date(2025, 1, 2), date(2026, 12, 29))
+
+
+@pytest.mark.parametrize(
+    ("kind", "on", "expected"),
+    [
+        ("WEEKLY", date(2026, 11, 25), date(2026, 12, 1)),  # a plain Tuesday
+        ("WEEKLY", date(2026, 12, 1), date(2026, 12, 1)),  # the day itself
+        ("WEEKLY", date(2026, 11, 21), date(2026, 11, 23)),  # Tue 24 November is a holiday
+        ("MONTHLY", date(2026, 11, 2), date(2026, 11, 23)),
+        ("WEEKLY", date(2026, 11, 24), date(2026, 12, 1)),  # that week's expiry has passed
+        ("MONTHLY", date(2026, 11, 24), date(2026, 12, 29)),
+        ("WEEKLY", date(2025, 10, 17), date(2025, 10, 20)),  # nothing expires in a Muhurat hour
+        ("WEEKLY", date(2026, 3, 27), date(2026, 3, 30)),  # Tue 31 March, month end and a holiday
+        ("MONTHLY", date(2026, 3, 27), date(2026, 3, 30)),
+        ("WEEKLY", date(2025, 8, 22), date(2025, 8, 28)),  # the last Thursday
+        ("WEEKLY", date(2025, 8, 29), date(2025, 9, 2)),  # the first Tuesday
+        ("MONTHLY", date(2025, 8, 29), date(2025, 9, 30)),
+    ],
+)
+def test_the_nearest_expiry(kind: str, on: date, expected: date) -> None:
+    assert expiry_date(Index.NIFTY, ExpiryType(kind), on, NSE) == expected
+
+
+@given(series, days)
+def test_an_expiry_is_a_trading_day_and_no_earlier_than_asked(one: tuple[Index, ExpiryType], on: date) -> None:
+    expiry = expiry_date(*one, on, NSE)
+
+    assert expiry >= on
+    assert NSE.is_trading_day(expiry)
+
+
+@given(series, days)
+def test_no_expiry_lies_between_the_day_asked_about_and_the_answer(one: tuple[Index, ExpiryType], on: date) -> None:
+    expiry = expiry_date(*one, on, NSE)
+
+    assert expiry_date(*one, on + (expiry - on) / 2, NSE) == expiry
+
+
+@given(st.dates(date(2025, 9, 1), date(2026, 12, 29)))
+def test_an_expiry_off_tuesday_comes_before_a_closed_tuesday(on: date) -> None:
+    expiry = expiry_date(Index.NIFTY, ExpiryType.WEEKLY, on, NSE)
+    tuesday = expiry + timedelta(days=(TUESDAY - expiry.weekday()) % 7)
+
+    assert expiry == tuesday or not NSE.is_trading_day(tuesday)
+
+
+@pytest.mark.parametrize("index", [index for index in Index if index is not Index.NIFTY])
+def test_only_nifty_has_weekly_expiries(index: Index) -> None:
+    with pytest.raises(NotListed, match="no weekly"):
+        expiry_date(index, ExpiryType.WEEKLY, date(2026, 11, 23), NSE)
+
+
+def test_an_expiry_past_the_calendar_is_refused() -> None:
+    with pytest.raises(CalendarExhausted):
+        expiry_date(Index.NIFTY, ExpiryType.WEEKLY, LAST_DAY, NSE)
+
+
+def test_the_sandbox_finds_expiries_past_the_calendar() -> None:
+    assert expiry_date(Index.NIFTY, ExpiryType.WEEKLY, LAST_DAY, AlwaysOpen()) == date(2027, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("index", "june_2025", "december_2025", "from_2026"),
+    [
+        (Index.NIFTY, 75, 75, 65),
+        (Index.BANKNIFTY, 30, 35, 30),
+        (Index.FINNIFTY, 65, 65, 60),
+        (Index.MIDCPNIFTY, 120, 140, 120),
+        (Index.NIFTYNXT50, 25, 25, 25),
+    ],
+)
+def test_a_contracts_lot_follows_its_expiry(index: Index, june_2025: int, december_2025: int, from_2026: int) -> None:
+    assert lot_size(index, date(2025, 6, 26)) == june_2025
+    assert lot_size(index, date(2025, 12, 30)) == december_2025
+    assert lot_size(index, date(2026, 1, 6)) == from_2026
+
+
+@pytest.mark.parametrize(
+    ("index", "on", "expected"),
+    [
+        (Index.BANKNIFTY, date(2025, 8, 29), 600),
+        (Index.BANKNIFTY, date(2025, 9, 1), 900),
+        (Index.BANKNIFTY, date(2025, 11, 3), 600),
+        (Index.FINNIFTY, date(2025, 12, 1), 1200),
+        (Index.FINNIFTY, date(2026, 1, 1), 1800),
+        (Index.NIFTY, date(2026, 8, 3), 1800),
+        (Index.MIDCPNIFTY, date(2026, 8, 3), 2800),
+        (Index.NIFTYNXT50, date(2026, 8, 3), 600),
+    ],
+)
+def test_the_freeze_quantity_follows_the_day_of_the_order(index: Index, on: date, expected: int) -> None:
+    assert freeze_quantity(index, on) == expected
+
+
+@pytest.mark.parametrize(
+    ("index", "units"),
+    [
+        (Index.NIFTY, 27 * 65),
+        (Index.BANKNIFTY, 20 * 30),
+        (Index.FINNIFTY, 30 * 60),
+        (Index.MIDCPNIFTY, 23 * 120),
+        (Index.NIFTYNXT50, 24 * 25),
+    ],
+)
+def test_the_largest_slice_is_whole_lots_under_the_freeze_quantity(index: Index, units: int) -> None:
+    assert largest_slice(index, date(2026, 12, 29), date(2026, 11, 23)) == units
+
+
+@given(st.sampled_from(Index), days, st.integers(0, 60))
+def test_one_more_lot_than_the_largest_slice_would_be_refused(index: Index, on: date, ahead: int) -> None:
+    expiry = on + timedelta(days=ahead)
+
+    slice_, lot = largest_slice(index, expiry, on), lot_size(index, expiry)
+
+    assert slice_ % lot == 0
+    assert slice_ <= freeze_quantity(index, on) < slice_ + lot
+
+
+def test_sizes_before_the_tables_are_refused() -> None:
+    with pytest.raises(NotListed, match="2025-01-01"):
+        lot_size(Index.NIFTY, date(2024, 12, 26))
+
+
+@pytest.mark.parametrize("index", list(Index))
+def test_strikes_lie_on_the_tick(index: Index) -> None:
+    assert strike_step(index) % TICK == 0
+
+
+def test_a_contract_is_a_key() -> None:
+    one = Contract(Index.NIFTY, date(2026, 12, 1), Decimal(26000), Right.CE)
+
+    assert {one: "seen"}[Contract(Index.NIFTY, date(2026, 12, 1), Decimal("26000.00"), Right.CE)] == "seen"

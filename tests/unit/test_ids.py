@@ -1,0 +1,72 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantleap.adapters.machine import draw
+from quantleap.adapters.starter import execution_name
+from quantleap.domain import ids
+from tests.fakes import NINE_TWENTY, counting
+
+texts = st.text(max_size=80)
+
+
+def test_a_subscription_id_leads_back_to_its_user() -> None:
+    user = ids.user_id(draw)
+
+    assert ids.user_of_subscription(ids.subscription_id(user, draw)) == user
+
+
+@given(texts)
+def test_any_other_text_leads_nowhere_or_to_a_well_formed_user(text: str) -> None:
+    user = ids.user_of_subscription(text)
+
+    assert user is None or (len(user) == 24 and user.isascii() and "#" not in user)
+
+
+@pytest.mark.parametrize("text", ["", "sub_", "sub_" + "A" * 36, "sub_" + "a" * 35, "sub_" + "#" * 36])
+def test_a_text_that_is_no_subscription_id_names_nobody(text: str) -> None:
+    assert ids.user_of_subscription(text) is None
+
+
+def test_ids_say_what_they_name() -> None:
+    draws = counting()
+
+    made = ids.user_id(draws), ids.basket_id(draws), ids.allocation_id(draws)
+
+    assert [name.split("_")[0] for name in made] == ["usr", "bsk", "alloc"]
+
+
+def test_the_same_run_always_has_the_same_id_in_indias_time() -> None:
+    first = ids.run_id("entry", NINE_TWENTY, "bsk_a", 3, "zebu#test")
+
+    assert first == "run_20261123T092000_entry_bsk_a_v3_zebu-test"
+
+
+@given(st.datetimes(min_value=datetime(2025, 1, 1), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001 - made aware below
+def test_run_ids_sort_as_their_boundaries_do(moment: datetime) -> None:
+    earlier, later = moment.replace(tzinfo=UTC), moment.replace(tzinfo=UTC, year=moment.year + 4)
+
+    assert ids.run_id("entry", earlier, "bsk_a", 1, None) < ids.run_id("entry", later, "bsk_a", 1, None)
+
+
+@given(st.text(min_size=1))
+def test_an_order_tag_fits_every_broker(intent: str) -> None:
+    tag = ids.order_tag(intent)
+
+    assert len(tag) == 20
+    assert set(tag) <= set(ids.ALPHABET)
+
+
+def test_a_long_run_id_is_cut_to_a_name_of_80_characters_that_stays_its_own() -> None:
+    one, other = (f"run_{'x' * 90}_{end}" for end in "ab")
+
+    names = execution_name(one), execution_name(other)
+
+    assert [len(name) for name in names] == [80, 80]
+    assert len(set(names)) == 2
+
+
+def test_a_short_run_id_is_the_executions_name() -> None:
+    assert execution_name("run_short") == "run_short"

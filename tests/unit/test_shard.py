@@ -1,0 +1,377 @@
+"""One shard of a run, in virtual time, against a broker that may misbehave and a power that may fail."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from quantleap.domain.account import BrokerAccount, Session
+from quantleap.domain.basket import (
+    Basket,
+    BasketDraft,
+    MarketplaceConfig,
+    Product,
+    Side,
+)
+from quantleap.domain.errors import Conflict
+from quantleap.domain.execution import Decision, Listing, Order, Report, Seat, State, Ticket
+from quantleap.domain.partner import Environment
+from quantleap.domain.subscription import Allocation
+from quantleap.services.gate import Fenced
+from quantleap.services.shard import serve
+from tests.engine import (
+    Behaviour,
+    FakeZebu,
+    Power,
+    Store,
+    T,
+    a_desk,
+    an_errand,
+    contract,
+    play,
+    survive,
+)
+
+WARM = T - timedelta(seconds=30)
+
+LEGS = (
+    (Side.BUY, 26400, "CE"),
+    (Side.BUY, 25600, "PE"),
+    (Side.SELL, 26200, "CE"),
+    (Side.SELL, 25800, "PE"),
+)
+
+
+def an_order(number: int, side: Side, strike: int, right: str) -> Order:
+    return Order(
+        strategy=0,
+        leg=number,
+        side=side,
+        lots=1,
+        product=Product.INTRADAY,
+        contract=contract(strike, right),
+        freeze_quantity=1800,
+        reference_price=Decimal(80),
+        limit_price=Decimal(88),
+        listings={
+            "zebu#test": Listing(
+                exchange="NFO", symbol=f"NIFTY{strike}{right}", token="1", lot_size=65, tick=Decimal("0.05")
+            )
+        },
+    )
+
+
+def a_basket() -> Basket:
+    draft = BasketDraft.model_validate(
+        {
+            "name": "Iron condor",
+            "category": "NIFTY",
+            "strategies": [
+                {
+                    "index": "NIFTY",
+                    "entry_time": "09:20",
+                    "exit_time": "15:20",
+                    "legs": [{"side": "SELL", "right": "CE"}],
+                }
+            ],
+        }
+    )
+    return Basket(
+        **draft.model_dump(),
+        basket_id="bsk_1",
+        template_owner_id="admin_quantleap",
+        marketplace=MarketplaceConfig(),
+        created_by="admin",
+        created_at=T,
+        updated_at=T,
+    )
+
+
+def a_store(users: int = 2) -> Store:
+    """Users u0, u1, ... with one account each, logged in, all following one template."""
+    store = Store(basket=a_basket())
+    for number in range(users):
+        user, client, subscription = f"usr_{number}", f"C{number}", f"sub_{number}"
+        allocation = Allocation(
+            allocation_id=f"alloc_{number}", broker_id="zebu", client_id=client, lot_multiplier=Decimal(2)
+        )
+        store.seats.append(Seat(subscription, user, "zebu#test", "ACTIVE", (allocation,)))
+        store.statuses[subscription] = "ACTIVE"
+        store.accounts[user, client] = BrokerAccount(
+            user_id=user,
+            tenant="zebu#test",
+            client_id=client,
+            broker_id="zebu",
+            environment=Environment.TEST,
+            token_expires_at=T + timedelta(hours=5),
+            created_at=T,
+        )
+        store.sessions[user, client] = Session(access_token="t", client_id=client, expires_at=T + timedelta(hours=5))
+    store.decision = Decision(
+        run_id=an_errand().run_id,
+        decided_at=WARM,
+        orders=tuple(an_order(number, *leg) for number, leg in enumerate(LEGS)),
+    )
+    return store
+
+
+def run(store: Store, broker: FakeZebu) -> Report:
+    return play(lambda: serve(a_desk(store, broker), an_errand()), WARM)
+
+
+def states(ticket: Ticket) -> list[State]:
+    return [intent.state for intent in ticket.intents]
+
+
+def test_every_leg_of_every_user_is_placed_once_and_filled() -> None:
+    store, broker = a_store(), FakeZebu()
+
+    report = run(store, broker)
+
+    assert report.counts == {"filled": 8}
+    assert Counter(order["actid"] for order in broker.orders) == {"C0": 4, "C1": 4}
+    assert len({order["remarks"] for order in broker.orders}) == 8
+
+
+def test_quantity_is_lots_times_multiplier_times_lot_size() -> None:
+    store, broker = a_store(1), FakeZebu()
+
+    run(store, broker)
+
+    assert {order["qty"] for order in broker.orders} == {"130"}
+
+
+def test_nothing_leaves_before_the_boundary_and_the_first_order_of_everyone_leaves_at_it() -> None:
+    store, broker = a_store(5), FakeZebu()
+
+    run(store, broker)
+
+    assert min(broker.arrivals) == T
+    assert broker.arrivals[:5] == [T] * 5
+    assert {order["actid"] for order in broker.orders[:5]} == {f"C{n}" for n in range(5)}
+
+
+def test_an_accounts_hedges_are_in_the_book_before_its_sells_leave() -> None:
+    store, broker = a_store(3), FakeZebu()
+
+    run(store, broker)
+
+    for client in ("C0", "C1", "C2"):
+        assert [order["trantype"] for order in broker.orders if order["actid"] == client] == ["B", "B", "S", "S"]
+
+
+def test_a_hedge_the_book_rejects_keeps_its_sells_from_going_out() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(book_status="REJECTED" if count == 2 else "COMPLETE"))
+
+    run(store, broker)
+
+    ticket = store.tickets["sub_0#alloc_0"]
+    assert states(ticket) == [State.FILLED, State.REJECTED, State.NOT_SENT, State.NOT_SENT]
+    assert ticket.intents[2].reason == "hedge_failed"
+    assert "margin shortfall" in (ticket.intents[1].reason or "")
+
+
+def test_one_users_refusal_does_not_touch_another() -> None:
+    def behave(order: dict[str, str], _count: int) -> Behaviour:
+        return Behaviour(refusal="Insufficient margin" if order["actid"] == "C0" else None)
+
+    store, broker = a_store(2), FakeZebu(behave=behave)
+
+    report = run(store, broker)
+
+    assert report.counts["filled"] == 4
+    assert report.refused == {"insufficient_funds": 2, "hedge_failed": 2}
+
+
+def test_an_order_whose_answer_was_lost_is_found_by_its_tag_and_not_sent_again() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(lose_answer=count == 1))
+
+    report = run(store, broker)
+
+    assert report.counts == {"filled": 4}
+    assert len(broker.orders) == 4
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>busy</html>", b"[]", b'{"stat":"Ok"}', b'{"stat":', b"null", b"7"])
+def test_an_answer_that_cannot_be_read_never_means_not_placed(body: bytes) -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(body=body if count == 1 else None))
+
+    report = run(store, broker)
+
+    assert report.counts == {"filled": 4}
+    assert len(broker.orders) == 4
+
+
+def test_an_order_that_vanished_without_an_answer_stays_unknown_and_is_not_sent_again() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(lose_order=count == 1))
+
+    run(store, broker)
+
+    ticket = store.tickets["sub_0#alloc_0"]
+    assert states(ticket)[0] is State.UNKNOWN
+    assert states(ticket)[2:] == [State.NOT_SENT, State.NOT_SENT]
+    assert broker.tries == 2
+
+
+def test_what_certainly_was_not_placed_is_sent_three_times_at_most() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(refusal="Rate limit exceeded" if count < 3 else None))
+
+    assert run(store, broker).counts == {"filled": 4}
+    assert broker.tries == 6
+
+
+def test_a_broker_that_takes_no_connection_ends_every_order_with_its_reason() -> None:
+    store, broker = a_store(1), FakeZebu(refuse_connections=True)
+
+    report = run(store, broker)
+
+    assert report.counts == {"not_sent": 4}
+    assert not broker.orders
+
+
+def paused(store: Store) -> None:
+    store.statuses["sub_0"] = "PAUSED"
+
+
+def logged_out(store: Store) -> None:
+    account = store.accounts["usr_0", "C0"]
+    store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": None})
+
+
+def token_dead_at_boundary(store: Store) -> None:
+    account = store.accounts["usr_0", "C0"]
+    store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": T})
+
+
+def foreign(store: Store) -> None:
+    account = store.accounts["usr_0", "C0"]
+    store.accounts["usr_0", "C0"] = account.model_copy(update={"tenant": "angel#test"})
+
+
+def secret_gone(store: Store) -> None:
+    del store.sessions["usr_0", "C0"]
+
+
+def paused_when_planned(store: Store) -> None:
+    store.seats[0] = store.seats[0]._replace(status="PAUSED")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (paused, "subscription_paused"),
+        (paused_when_planned, "subscription_paused"),
+        (logged_out, "broker_login_missing"),
+        (token_dead_at_boundary, "broker_token_expired"),
+        (foreign, "broker_account_missing"),
+        (secret_gone, "broker_login_missing"),
+    ],
+)
+def test_who_cannot_trade_is_skipped_with_the_reason_and_the_others_trade(
+    change: Callable[[Store], None], reason: str
+) -> None:
+    store, broker = a_store(2), FakeZebu()
+    change(store)
+
+    report = run(store, broker)
+
+    assert report.skipped == {reason: 1}
+    assert {order["actid"] for order in broker.orders} == {"C1"}
+    assert store.tickets["sub_0#alloc_0"].settled
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"live_version": 2}, "template_version_moved"), ({"marketplace": None}, "template_withdrawn")],
+)
+def test_a_template_that_changed_since_the_plan_enters_nobody(change: dict[str, object], reason: str) -> None:
+    store, broker = a_store(2), FakeZebu()
+    assert store.basket is not None
+    store.basket = store.basket.model_copy(update=change)
+
+    assert run(store, broker).skipped == {reason: 2}
+    assert not broker.orders
+
+
+def test_a_refused_decision_is_told_to_every_subscriber() -> None:
+    store, broker = a_store(2), FakeZebu()
+    assert store.decision is not None
+    store.decision = store.decision.model_copy(update={"orders": (), "refusal": "market_feed_failed"})
+
+    assert run(store, broker).skipped == {"market_feed_failed": 2}
+
+
+def test_a_worker_that_wakes_late_enters_nobody() -> None:
+    store, broker = a_store(2), FakeZebu()
+
+    report = play(lambda: serve(a_desk(store, broker), an_errand()), T + timedelta(seconds=4))
+
+    assert report.skipped == {"worker_late": 2}
+    assert not broker.orders
+
+
+def test_a_second_worker_is_turned_away_while_the_first_may_live() -> None:
+    store, broker = a_store(1), FakeZebu()
+    survive(lambda: serve(a_desk(store, broker, Power(cut_at=12)), an_errand()), WARM)
+
+    with pytest.raises(Conflict):
+        play(lambda: serve(a_desk(store, broker), an_errand(holder="execution-2")), WARM)
+
+
+def test_a_worker_whose_shard_was_taken_over_sends_nothing() -> None:
+    store, broker = a_store(1), FakeZebu()
+    desk = a_desk(store, broker)
+
+    def taken_over(basket_id: str) -> Basket:
+        store.lease["token"] += 1
+        return a_basket()
+
+    desk.baskets.get = taken_over  # type: ignore[method-assign]  # the moment of the last look
+
+    with pytest.raises(Fenced):
+        play(lambda: serve(desk, an_errand()), WARM)
+    assert not broker.orders
+
+
+def steps_of_a_run(users: int) -> int:
+    power = Power()
+    play(lambda: serve(a_desk(a_store(users), FakeZebu(), power), an_errand()), WARM)
+    return power.steps
+
+
+@pytest.mark.parametrize("cut_at", range(1, steps_of_a_run(2) + 1))
+def test_a_worker_killed_at_any_step_and_started_again_places_every_order_exactly_once(cut_at: int) -> None:
+    store, broker = a_store(2), FakeZebu()
+    assert not survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), an_errand()), WARM)
+    died = max([WARM, *broker.arrivals, store.lease.get("armed_until", WARM) - timedelta(seconds=2)])
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), died + timedelta(seconds=2))
+
+    tags = Counter(order["remarks"] for order in broker.orders)
+    intents = [intent for ticket in store.tickets.values() for intent in ticket.intents]
+    assert tags == {intent.tag: 1 for intent in intents}
+    assert len(intents) == 8
+    assert {intent.state for intent in intents} == {State.FILLED}
+
+
+@pytest.mark.parametrize("second_cut", range(1, 60, 7))
+@pytest.mark.parametrize("cut_at", range(30, steps_of_a_run(2), 9))
+def test_a_worker_killed_twice_still_places_every_order_exactly_once(cut_at: int, second_cut: int) -> None:
+    store, broker = a_store(2), FakeZebu()
+    survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), an_errand()), WARM)
+    survive(
+        lambda: serve(a_desk(store, broker, Power(cut_at=second_cut)), an_errand(attempt=1)), T + timedelta(seconds=1)
+    )
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=2)), T + timedelta(seconds=5))
+
+    tags = Counter(order["remarks"] for order in broker.orders)
+    assert set(tags.values()) == {1}
+    assert len(tags) == 8

@@ -1,0 +1,169 @@
+"""Logging in at the simulated Zebu: the page, the code, the checksum, and how long a session lives."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from tests.unit.simulator import MORNING, Hands, Remote, running
+
+RETURN_TO = "https://portal.example/back?from=zebu"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Remote]:
+    with running() as remote:
+        yield remote
+
+
+@pytest.fixture
+def broker(server: Remote) -> Remote:
+    server.clock.at = MORNING
+    return server
+
+
+def page(**query: str) -> str:
+    return "/zebu/OAuthlogin/authorize/oauth?" + urlencode({"client_id": "test_api_key"} | query)
+
+
+def code_of(broker: Remote, uid: str = "ASHA1") -> str:
+    answer = broker.submit(page(redirect_uri=RETURN_TO), user_id=uid)
+    return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+
+def test_the_page_asks_for_the_user_and_names_the_app(broker: Remote) -> None:
+    answer = broker.get(page(state="s1"))
+
+    assert answer.status == 200
+    assert 'name="user_id"' in answer.data.decode()
+    assert "test_api_key" in answer.data.decode()
+
+
+def test_the_person_returns_to_the_app_with_a_code_and_the_state(broker: Remote) -> None:
+    answer = broker.submit(page(redirect_uri=RETURN_TO, state="s&1"), user_id="ASHA1")
+
+    target = urlsplit(answer.headers["location"])
+    query = parse_qs(target.query)
+    assert answer.status == 303
+    assert (target.scheme, target.netloc, target.path) == ("https", "portal.example", "/back")
+    assert (query["from"], query["state"], len(query["code"][0])) == (["zebu"], ["s&1"], 32)
+
+
+def test_with_nowhere_to_return_to_the_code_is_shown(broker: Remote) -> None:
+    answer = broker.submit(page(state="<s1>"), user_id="ASHA1")
+
+    shown = answer.data.decode()
+    code = re.search(r"<pre>([0-9a-f]{32})</pre>", shown)
+    assert code is not None
+    assert "&lt;s1&gt;" in shown
+    assert broker.redeem(code[1], "ASHA1")["stat"] == "Ok"
+
+
+@pytest.mark.parametrize("user", ["", "a", "<script>", "a" * 41])
+def test_an_odd_user_id_is_refused(broker: Remote, user: str) -> None:
+    answer = broker.submit(page(), user_id=user)
+
+    assert answer.status == 400
+    assert "Invalid Input : user id" in answer.data.decode()
+
+
+def test_a_return_address_that_is_no_web_page_is_refused(broker: Remote) -> None:
+    assert broker.submit(page(redirect_uri="javascript:alert(1)"), user_id="ASHA1").status == 400
+
+
+@pytest.mark.parametrize("app", ["invalid_api_key", "nobodys_key", ""])
+def test_an_unknown_app_gets_no_page_and_no_code(broker: Remote, app: str) -> None:
+    for answer in (broker.get(page(client_id=app)), broker.submit(page(client_id=app), user_id="ASHA1")):
+        assert answer.status == 400
+        assert "Invalid Input : api key" in answer.data.decode()
+
+
+def test_a_code_becomes_a_session_with_all_that_the_broker_tells(broker: Remote) -> None:
+    reply = broker.redeem(code_of(broker), "ASHA1")
+
+    assert reply.keys() >= {"access_token", "refresh_token", "susertoken", "expires_in", "uname"}
+    assert (reply["stat"], reply["USERID"], reply["uid"], reply["actid"]) == ("Ok", "ASHA1", "ASHA1", "ASHA1")
+    assert (reply["exarr"], reply["prarr"], reply["orarr"]) == (["NSE", "NFO"], ["I", "M"], ["LMT", "SL-LMT"])
+    assert reply["access_token"] != reply["susertoken"]
+
+
+def test_a_code_works_once(broker: Remote) -> None:
+    code = code_of(broker)
+    broker.redeem(code, None)
+
+    assert broker.redeem(code, None)["emsg"] == "Invalid Input : code"
+
+
+def test_a_code_works_for_300_seconds(broker: Remote) -> None:
+    in_time, late = code_of(broker), code_of(broker)
+
+    broker.clock.forward(seconds=299)
+    assert broker.redeem(in_time, "ASHA1")["stat"] == "Ok"
+
+    broker.clock.forward(seconds=1)
+    assert broker.redeem(late, "ASHA1")["emsg"] == "Invalid Input : code"
+
+
+def test_a_code_is_its_users_alone(broker: Remote) -> None:
+    assert broker.redeem(code_of(broker), "OTHER")["emsg"] == "Invalid Input : code"
+
+
+def test_a_wrong_checksum_is_refused_and_does_not_use_the_code_up(broker: Remote) -> None:
+    code = code_of(broker)
+
+    assert broker.redeem(code, "ASHA1", ("test_api_key", "wrong"))["emsg"] == "Invalid Input : checksum"
+    assert broker.redeem(code, "ASHA1")["stat"] == "Ok"
+
+
+def test_a_mock_code_needs_no_page_and_works_again(broker: Remote) -> None:
+    for _ in range(2):
+        assert broker.redeem("mock_token_12345", "TEST123")["uid"] == "TEST123"
+
+
+@pytest.mark.parametrize(
+    ("app", "uid", "complaint"),
+    [
+        (("test_api_key", "wrong"), "TEST123", "checksum"),
+        (("invalid_api_key", "test_api_secret"), "TEST123", "api key"),
+        (("test_api_key", "test_api_secret"), None, "uid"),
+    ],
+)
+def test_a_mock_code_still_needs_good_credentials(
+    broker: Remote, app: tuple[str, str], uid: str | None, complaint: str
+) -> None:
+    assert broker.redeem("mock_token_12345", uid, app)["emsg"] == f"Invalid Input : {complaint}"
+
+
+def test_a_registered_app_is_known_from_then_on(broker: Remote) -> None:
+    app = ("ASHA1_U", "s3cret")
+    assert broker.redeem("mock_token_1", "ASHA1", app)["emsg"] == "Invalid Input : checksum"
+
+    broker.send("POST", "/control/apps", {"api_key": app[0], "api_secret": app[1]})
+
+    assert broker.redeem("mock_token_1", "ASHA1", app)["stat"] == "Ok"
+    assert broker.get(page(client_id="ASHA1_U")).status == 200
+
+
+def test_the_app_that_is_never_known_cannot_be_registered(broker: Remote) -> None:
+    answer = broker.send("POST", "/control/apps", {"api_key": "invalid_api_key", "api_secret": "x"})
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("hours_after_ten", "lives_s"),
+    [(0, 20 * 3600), (14, 6 * 3600), (18.5, 1.5 * 3600), (19.5, 24.5 * 3600)],
+    ids=["10:00", "midnight", "04:30", "05:30"],
+)
+def test_a_session_lives_until_six_in_the_morning_but_an_hour_at_least(hours_after_ten: float, lives_s: float) -> None:
+    with running(clock=Hands(MORNING + timedelta(hours=hours_after_ten))) as broker:
+        reply = broker.redeem("mock_token_1", "TEST123")
+        token, who = reply["access_token"], {"uid": "TEST123", "actid": "TEST123"}
+
+        broker.clock.forward(seconds=lives_s - 1)
+        assert broker.zebu("Limits", who, token)["stat"] == "Ok"
+        broker.clock.forward(seconds=1)
+        assert broker.zebu("Limits", who, token)["emsg"] == "Session Expired :  Invalid Session Key"
+    assert reply["expires_in"] == str(int(lives_s))
