@@ -29,8 +29,8 @@ def run(port: Port = 4566, state: State = Path(".local")) -> None:
 
 
 @app.command()
-def demo(state: State = Path(".local")) -> None:
-    """Play a trading day on the running platform; the folder says where it is."""
+def demo(port: Port = 4566, state: State = Path(".local")) -> None:  # noqa: ARG001 - `make` tells every command both
+    """Play a trading day on the running platform; the folder says where that is."""
     with _one_line_on_trouble():
         play(Places(state), _console())
 

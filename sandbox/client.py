@@ -11,7 +11,7 @@ import urllib3
 from sandbox.platform.record import PartnerKey, Record
 from sandbox.problem import Problem
 
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 
 class Reply(NamedTuple):

@@ -1,20 +1,16 @@
-"""Stores that keep things in memory and refuse what the real ones refuse, and builders of the usual case."""
+"""Stores that keep things in memory and refuse what the real ones refuse."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
-from itertools import count
+from datetime import datetime, timedelta
 from typing import Any
 
-from quantleap.domain.account import BrokerAccount, Credentials, NewBrokerAccount, OAuthState, Session, User
-from quantleap.domain.basket import Basket, Leg, MarketplaceConfig, Pricing, PricingType, Side, Strategy, StrikeRule
+from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
+from quantleap.domain.basket import Basket
 from quantleap.domain.broker import Answer, Broker, BrokerFailure, Request
-from quantleap.domain.contracts import Index, Right
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
-from quantleap.domain.execution import Due, Seat
-from quantleap.domain.ids import PLATFORM_OWNER
-from quantleap.domain.partner import Environment, PartnerKey, RevenueShare, Tenant
+from quantleap.domain.execution import Due, Plan, Report, Seat, Ticket
+from quantleap.domain.partner import Environment, PartnerKey, Tenant
 from quantleap.domain.ports import (
     Baskets,
     BrokerAccounts,
@@ -28,150 +24,11 @@ from quantleap.domain.ports import (
 )
 from quantleap.domain.subscription import (
     Action,
-    Allocation,
-    Attribution,
     Status,
     Subscription,
     SubscriptionFilter,
-    next_billing_date,
 )
-
-NINE_TWENTY = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
-"""09:20 on a Monday, IST."""
-
-ZEBU = Tenant("zebu", Environment.TEST)
-OTHERS = Tenant("acme", Environment.TEST)
-ASHA = "usr_00000000000000000asha"
-ASHAS_MAIL = "asha@example.com"
-TEMPLATE = "bsk_condor0000000000"
-
-
-class Clock:
-    """Stands still until it is told otherwise."""
-
-    def __init__(self, now: datetime = NINE_TWENTY) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def passes(self, **time: float) -> None:
-        self.now += timedelta(**time)
-
-
-def counting() -> Callable[[str, int], str]:
-    """Draws 000...1, 000...2, and so on, in the digits every alphabet of ours has."""
-    numbers = count(1)
-    return lambda _alphabet, length: str(next(numbers)).zfill(length)
-
-
-def a_strategy(**changes: Any) -> Strategy:
-    def leg(side: Side, right: Right, offset: int) -> Leg:
-        return Leg(side=side, right=right, strike=StrikeRule(offset=offset))
-
-    usual = Strategy(
-        index=Index.NIFTY,
-        entry_time=time(9, 20),
-        exit_time=time(15, 15),
-        legs=(
-            leg(Side.SELL, Right.CE, 4),
-            leg(Side.SELL, Right.PE, -4),
-            leg(Side.BUY, Right.CE, 8),
-            leg(Side.BUY, Right.PE, -8),
-        ),
-    )
-    return Strategy.model_validate({**dict(usual), **changes})
-
-
-def a_basket(**changes: Any) -> Basket:
-    usual = Basket(
-        name="Iron Condor Weekly",
-        category="INCOME",
-        strategies=(a_strategy(),),
-        basket_id=TEMPLATE,
-        template_owner_id=PLATFORM_OWNER,
-        created_by="admin",
-        created_at=NINE_TWENTY,
-        updated_at=NINE_TWENTY,
-    )
-    return Basket.model_validate({**dict(usual), **changes})
-
-
-def paid(fee: str = "999") -> Pricing:
-    return Pricing(type=PricingType.PAID, monthly_fee=Decimal(fee))
-
-
-def a_template(**changes: Any) -> Basket:
-    return a_basket(**{"marketplace": MarketplaceConfig(pricing=paid()), **changes})
-
-
-def a_key(**changes: Any) -> PartnerKey:
-    usual = PartnerKey(
-        partner_id="zebu",
-        partner_name="Zebu Securities",
-        broker_id="zebu",
-        revenue_share=RevenueShare(),
-        api_key_id="key_zebu",
-        api_key="pk_zebu_test_" + "k" * 32,
-        secret_hash="hash of sk_zebu_test_" + "s" * 48,
-        created_by="admin",
-        created_at=NINE_TWENTY,
-    )
-    return PartnerKey.model_validate({**dict(usual), **changes})
-
-
-def a_user(**changes: Any) -> User:
-    usual = User(user_id=ASHA, tenant=ZEBU.key, email=ASHAS_MAIL, created_at=NINE_TWENTY)
-    return User.model_validate({**dict(usual), **changes})
-
-
-def an_account(**changes: Any) -> BrokerAccount:
-    usual = BrokerAccount(
-        user_id=ASHA,
-        tenant=ZEBU.key,
-        client_id="ZEBU123",
-        broker_id="zebu",
-        environment=Environment.TEST,
-        created_at=NINE_TWENTY,
-    )
-    return BrokerAccount.model_validate({**dict(usual), **changes})
-
-
-def a_new_account(**changes: Any) -> NewBrokerAccount:
-    fields = {
-        "user_email": ASHAS_MAIL,
-        "broker_name": "zebu",
-        "client_id": "ZEBU123",
-        "api_key": "app",
-        "api_secret": "app secret",
-    }
-    return NewBrokerAccount.model_validate({**fields, **changes})
-
-
-def a_subscription(number: int = 1, **changes: Any) -> Subscription:
-    user_id = str(changes.get("user_id", ASHA))
-    usual = Subscription(
-        subscription_id=f"sub_{user_id.removeprefix('usr_')}{number:016}",
-        user_id=ASHA,
-        user_email=ASHAS_MAIL,
-        tenant=ZEBU.key,
-        template_id=TEMPLATE,
-        template_owner_id=PLATFORM_OWNER,
-        allocations=(Allocation(allocation_id=f"alloc_{number:016}", broker_id="zebu", client_id="ZEBU123"),),
-        pricing=paid(),
-        attribution=Attribution(
-            partner_id="zebu",
-            partner_api_key_id="key_zebu",
-            commission_rate=Decimal("0.30"),
-            monthly_commission=Decimal("299.70"),
-            platform_fee=Decimal("699.30"),
-            billing_start_date=NINE_TWENTY,
-        ),
-        subscription_date=NINE_TWENTY,
-        next_billing_date=next_billing_date(NINE_TWENTY),
-        changed_at=NINE_TWENTY,
-    )
-    return Subscription.model_validate({**dict(usual), **changes})
+from tests.builders import a_template, a_user, an_account
 
 
 class FakePartnerKeys:
@@ -499,3 +356,29 @@ def a_market(stores: Stores) -> Stores:
     stores.baskets.add(a_template())
     stores.accounts.add(an_account(), a_user(), new_user=True)
     return stores
+
+
+@dataclass
+class FakeRuns:
+    """What was planned, and what became of it."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    kept: list[Ticket] = field(default_factory=list)
+    closed: dict[str, Report] = field(default_factory=dict)
+
+    def plan(self, run_id: str) -> Plan:
+        try:
+            return self.plans[run_id]
+        except KeyError:
+            raise NotFound("No such execution") from None
+
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+        mine = (ticket for ticket in self.kept if (ticket.run_id, ticket.shard) == (run_id, shard))
+        return [ticket for ticket in mine if tenant in {None, ticket.tenant}]
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
+        mine = sorted((p for p in self.plans.values() if tenant.key in p.tenants), key=lambda p: p.due.run_id)
+        return Page(mine[::-1][:limit], None)
+
+    def closing(self, run_id: str) -> Report | None:
+        return self.closed.get(run_id)

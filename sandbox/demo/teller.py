@@ -1,11 +1,13 @@
 """How the journey is shown: one line a request, a countdown, a table of orders."""
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,6 +16,8 @@ from sandbox.client import Reply
 from sandbox.problem import Problem
 
 COUNT_S = 0.1
+CAPTION = "sent and acked: milliseconds after the boundary"
+LONG_ID = re.compile(r"\b((?:run|bsk|sub|key)_[0-9a-zA-Z]{4})\w+")
 
 
 class Teller:
@@ -30,9 +34,9 @@ class Teller:
         """Show one request; returns the answer's body, or raises `Problem` when it is not the one expected."""
         fine = reply.status == expected
         mark = "[green]✓[/]" if fine else "[red]✗[/]"
-        request = escape(f"{reply.method} {reply.path}")
+        request = escape(LONG_ID.sub(r"\1…", f"{reply.method} {reply.path}"))
         self._console.print(
-            f"{mark} {what:<44} [dim]{reply.status} {reply.milliseconds:6.0f} ms  {request}[/]", soft_wrap=True
+            f"{mark} {what:<40} [dim]{reply.status} {reply.milliseconds:5.0f} ms  {request}[/]", soft_wrap=True
         )
         return reply.expect(expected)
 
@@ -59,9 +63,9 @@ class Teller:
 
     def orders(self, orders: Sequence[Mapping[str, Any]]) -> None:
         """The table of orders, in the order they were sent."""
-        table = Table(header_style="bold", title_justify="left")
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION, caption_justify="left")
         for heading, justify in _COLUMNS.items():
-            table.add_column(heading, justify=justify, no_wrap=True)
+            table.add_column(heading, justify=justify, no_wrap=heading != "state", overflow="fold")
         for order in sorted(orders, key=lambda each: each["sent_after_ms"] or 0):
             table.add_row(*map(_cell, _values(order)))
         self._console.print(table)
@@ -71,12 +75,12 @@ _COLUMNS: Mapping[str, Any] = {
     "leg": "right",
     "side": "left",
     "symbol": "left",
-    "quantity": "right",
+    "qty": "right",
     "limit": "right",
-    "broker order id": "left",
+    "order id": "left",
     "state": "left",
-    "sent, ms": "right",
-    "acked, ms": "right",
+    "sent": "right",
+    "acked": "right",
 }
 
 

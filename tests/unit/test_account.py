@@ -14,7 +14,7 @@ from quantleap.domain.account import (
     Session,
     valid_until_text,
 )
-from tests.fakes import NINE_TWENTY, OTHERS, ZEBU, a_new_account, an_account
+from tests.builders import NINE_TWENTY, OTHERS, ZEBU, a_new_account, an_account
 
 email = TypeAdapter[str](Email)
 LOGIN = Session(access_token="token", client_id="ZEBU123", expires_at=NINE_TWENTY + timedelta(hours=6))

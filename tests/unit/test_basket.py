@@ -6,7 +6,7 @@ import pytest
 from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.model import parse
-from tests.fakes import NINE_TWENTY, a_basket, a_strategy, a_template
+from tests.builders import NINE_TWENTY, a_basket, a_strategy, a_template
 
 LEG = {"side": "BUY", "right": "CE"}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quantleap.adapters.machine import draw
 from quantleap.adapters.starter import execution_name
 from quantleap.domain import ids
-from tests.fakes import NINE_TWENTY, counting
+from tests.builders import NINE_TWENTY, counting
 
 texts = st.text(max_size=80)
 

@@ -14,7 +14,8 @@ from quantleap.domain.contracts import ExpiryType, Index
 from quantleap.domain.errors import InvalidRequest, NotFound
 from quantleap.domain.marketplace import Browse, shelve
 from quantleap.services import marketplace
-from tests.fakes import Clock, FakeBaskets, a_basket, a_strategy, a_template, paid
+from tests.builders import Clock, a_basket, a_strategy, a_template, paid
+from tests.fakes import FakeBaskets
 
 
 def many(*counts: int) -> list[Basket]:

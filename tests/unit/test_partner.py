@@ -6,7 +6,7 @@ import pytest
 from quantleap.domain.errors import Forbidden, InvalidRequest, Unauthenticated
 from quantleap.domain.model import parse
 from quantleap.domain.partner import PartnerKeyDraft, Permission, Tenant
-from tests.fakes import NINE_TWENTY, ZEBU, a_key
+from tests.builders import NINE_TWENTY, ZEBU, a_key
 
 DRAFT = {"partner_id": "ZEBU", "partner_name": "Zebu Securities", "broker_id": "ZEBU"}
 

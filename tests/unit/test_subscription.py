@@ -17,7 +17,7 @@ from quantleap.domain.subscription import (
     next_billing_date,
     states_before,
 )
-from tests.fakes import NINE_TWENTY, a_subscription
+from tests.builders import NINE_TWENTY, a_subscription
 
 WANTED = {"template_id": "bsk_a", "user_email": "a@b.in", "broker_client_id": "ZEBU123"}
 

@@ -83,6 +83,7 @@ class TableSubscriptions:
             raise NotFound("No such subscription")
         (before,) = states_before(action)
         after = MOVES[before, action]
+        sorted_by = keys.status_date(after, at.isoformat())
         try:
             item = self._table.update(
                 key,
@@ -92,16 +93,12 @@ class TableSubscriptions:
                 before=before,
                 after=after,
                 at=at.isoformat(),
-                sorted=keys.status_date(after, at.isoformat()),
+                sorted=sorted_by,
                 tenant=tenant.key,
                 one=1,
             )
         except ConditionFailed as failure:
-            if failure.old is None or failure.old["tenant"] != tenant.key:
-                raise NotFound("No such subscription") from None
-            raise Conflict(
-                f"Cannot {action} a subscription that is {failure.old['status']}", code="invalid_state"
-            ) from None
+            item = _moved_already(failure.old, tenant, action, sorted_by)
         return _read(item)
 
     def cancel(self, cancelled: Subscription) -> None:
@@ -189,6 +186,15 @@ def _item(subscription: Subscription) -> Item:
     if subscription.status is not Status.CANCELLED:
         item["template_basket_id"] = keys.subscribers(subscription.template_id, 0)
     return item
+
+
+def _moved_already(old: Item | None, tenant: Tenant, action: Action, sorted_by: str) -> Item:
+    """The item, where this very move stands in it: the SDK repeats a write whose answer was lost."""
+    if old is None or old["tenant"] != tenant.key:
+        raise NotFound("No such subscription")
+    if old["subscription_status_date"] != sorted_by:
+        raise Conflict(f"Cannot {action} a subscription that is {old['status']}", code="invalid_state")
+    return old
 
 
 def _read(item: Item) -> Subscription:

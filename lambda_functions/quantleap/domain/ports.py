@@ -184,14 +184,27 @@ class Subscriptions(Protocol):
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
 
 
-class Runs(Protocol):
+class RunRecords(Protocol):
+    """Runs as they are read afterwards."""
+
+    def plan(self, run_id: str) -> Plan:
+        """The plan of a run; raises `NotFound`."""
+
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+        """A shard's tickets, all or one tenant's: one query."""
+
+    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
+        """A tenant's runs, newest first."""
+
+    def closing(self, run_id: str) -> Report | None:
+        """The run's report once it is closed."""
+
+
+class Runs(RunRecords, Protocol):
     """Runs: plans, decisions, tickets, leases, reports."""
 
     def adopt_plan(self, plan: Plan) -> Plan:
         """Store the plan, or return the one already stored for the run."""
-
-    def plan(self, run_id: str) -> Plan:
-        """The plan of a run; raises `NotFound`."""
 
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""
@@ -208,9 +221,6 @@ class Runs(Protocol):
     def settle(self, ticket: Ticket) -> None:
         """Store what became of a ticket; raises `Conflict` when a successor settled it already."""
 
-    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
-        """A shard's tickets, all or one tenant's: one query."""
-
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
 
@@ -219,12 +229,6 @@ class Runs(Protocol):
 
     def close(self, run_id: str, report: Report) -> None:
         """Store the whole run's report."""
-
-    def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
-        """A tenant's runs, newest first."""
-
-    def closing(self, run_id: str) -> Report | None:
-        """The run's report once it is closed."""
 
 
 class PlanStore(Protocol):

@@ -11,7 +11,7 @@ from quantleap.domain.errors import Forbidden, NotFound
 from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment, PartnerKey, Tenant
-from quantleap.domain.ports import Baskets, Page, Runs, Starter, Users
+from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, Users
 from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of, sandbox_boundary, status
 
 
@@ -25,12 +25,12 @@ class Execution(NamedTuple):
     report: Report | None
 
 
-def listing(runs: Runs, tenant: Tenant, wanted: RunFilter) -> Page[Plan]:
+def listing(runs: RunRecords, tenant: Tenant, wanted: RunFilter) -> Page[Plan]:
     """The tenant's runs, newest boundary first."""
     return runs.of_tenant(tenant, wanted.limit, wanted.next_token)
 
 
-def one(runs: Runs, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
+def one(runs: RunRecords, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
     """A run with what became of the tenant's users in it; a run that concerns none of them is not found."""
     plan = runs.plan(wanted)
     shards = plan.tenants.get(tenant.key)

@@ -66,8 +66,14 @@ def due(timer: Timer, boundary: datetime) -> list[Due]:
     if not timer.calendar.is_open(boundary):
         return []
     local = boundary.astimezone(IST)
-    found = timer.baskets.due(slot(Day.of(local), local.time()))
-    return [_due(timer.baskets.get(template_id), boundary, numbers, None) for template_id, numbers in found]
+    name = slot(Day.of(local), local.time())
+    baskets = [timer.baskets.get(template_id) for template_id, _ in timer.baskets.due(name)]
+    return [_due(basket, boundary, basket.slots()[name], None) for basket in baskets if _still_due(basket, name)]
+
+
+def _still_due(basket: Basket, name: str) -> bool:
+    """The schedule is an index, which may lag behind the basket it was made from."""
+    return basket.marketplace is not None and name in basket.slots()
 
 
 def triggered(timer: Timer, trigger: Trigger) -> list[Due]:

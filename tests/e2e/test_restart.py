@@ -1,0 +1,41 @@
+"""A clean stop leaves nothing running and loses nothing; a hard one leaves nothing running."""
+
+import pytest
+
+from sandbox.platform.record import Record
+from tests.e2e.actors import a_ready_user, a_template
+from tests.e2e.platform import Platform
+
+pytestmark = pytest.mark.e2e
+
+
+def lasting(record: Record) -> object:
+    """What must be the same after a restart: everything but tokens."""
+    people = (record.admin._replace(token=""), record.user._replace(token=""))
+    return record._replace(admin=people[0], user=people[1])
+
+
+def test_a_clean_stop_leaves_no_process_and_a_second_start_keeps_the_data(platform: Platform) -> None:
+    user, template_id = a_ready_user(platform), a_template(platform)
+    subscription_id = user.subscribe(template_id)
+    before = platform.record
+
+    assert platform.stop() == 0
+    assert platform.processes() == []
+    platform.start()
+
+    assert lasting(platform.record) == lasting(before)
+    kept = platform.partner().get(f"/partner/subscriptions/{subscription_id}").expect(200)["subscription"]
+    assert (kept["template_id"], kept["status"]) == (template_id, "ACTIVE")
+    assert platform.admin().get(f"/options/baskets/{template_id}").status == 200
+    account = platform.partner().get(f"/partner/broker-accounts/{user.client_id}").expect(200)["broker_account"]
+    assert account["ready_to_trade"] is True
+
+
+def test_seeding_again_makes_nothing_twice(platform: Platform) -> None:
+    names = [basket["name"] for basket in platform.admin().get("/options/baskets").expect(200)["baskets"]]
+    assert len(names) == len(set(names))
+
+
+def test_the_record_is_for_its_owner_alone(platform: Platform) -> None:
+    assert platform.places.record.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,242 @@
+"""The steps before a boundary over the real table and bucket: few calls, and twice is once."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+
+from quantleap.adapters import keys
+from quantleap.adapters.baskets import TableBaskets
+from quantleap.adapters.brokers.directory import Directory
+from quantleap.adapters.plan_store import S3PlanStore
+from quantleap.adapters.runs import TableRuns
+from quantleap.adapters.subscriptions import TableSubscriptions
+from quantleap.adapters.table import Table
+from quantleap.domain.broker import Broker, Instrument
+from quantleap.domain.contracts import Contract, Index
+from quantleap.domain.errors import Unavailable
+from quantleap.domain.execution import Decision, Due, Plan, Report, Trigger
+from quantleap.domain.market import Snapshot
+from quantleap.domain.sessions import CalendarExhausted, TradingCalendar
+from quantleap.domain.subscription import Action, Subscription
+from quantleap.services import precision_timer
+from quantleap.services.precision_timer import Timer
+from tests.builders import NINE_TWENTY, TEMPLATE, ZEBU, a_subscription, a_template, counting
+from tests.unit.test_planning import EXPIRY, a_master, a_snapshot
+
+BUCKET = "plans"
+
+
+def a_follower(number: int) -> Subscription:
+    user_id = f"usr_{number:020}"
+    return a_subscription(number, user_id=user_id, subscription_id=f"sub_{number:020}{number:016}")
+
+
+def follow(table: Table, number: int) -> None:
+    """The n-th user, with an account that is enabled, follows the template."""
+    subscription = a_follower(number)
+    for allocation in subscription.allocations:
+        account = keys.broker_account(subscription.user_id, allocation.client_id)
+        table.put({**account, "account_status": "enabled"})
+    TableSubscriptions(table).add(subscription)
+
+
+class Feed:
+    """The market as of the snapshot, unless it is down."""
+
+    def __init__(self) -> None:
+        self.down = False
+
+    def snapshot(self, index: Index, expiry: date) -> Snapshot:
+        if self.down:
+            raise Unavailable("no prices", code="market_feed_failed")
+        assert (index, expiry) == (Index.NIFTY, EXPIRY)
+        return a_snapshot()
+
+
+class Masters:
+    """Every broker lists the same contracts."""
+
+    def master(self, broker: Broker, day: date) -> Mapping[Contract, Instrument]:
+        return a_master()
+
+
+@pytest.fixture
+def feed() -> Feed:
+    return Feed()
+
+
+@pytest.fixture
+def timer(table: Table, feed: Feed) -> Timer:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+    return Timer(
+        baskets=TableBaskets(table),
+        subscriptions=TableSubscriptions(table),
+        runs=TableRuns(table),
+        plans=S3PlanStore(s3, BUCKET),
+        feed=feed,
+        masters=Masters(),
+        brokers=Directory("http://127.0.0.1:1", real=False),
+        calendar=TradingCalendar(),
+        clock=lambda: NINE_TWENTY - timedelta(seconds=90),
+        draw=counting(),
+        shard_size=2,
+    )
+
+
+@pytest.fixture
+def market(timer: Timer, table: Table) -> Timer:
+    """A template that enters at 09:20 on Mondays, followed by five users."""
+    basket = a_template(version=1, subscriber_count=0)
+    withheld = basket.model_copy(update={"marketplace": None})
+    timer.baskets.add(withheld)
+    timer.baskets.save(basket.model_copy(update={"version": 2}), was=withheld)
+    for number in range(1, 6):
+        follow(table, number)
+    return timer
+
+
+def calls(table: Table, work: Callable[[], object]) -> Counter[str]:
+    """Which operations of DynamoDB `work` asks for."""
+    asked: Counter[str] = Counter()
+    events = table._client.meta.events
+
+    def count(model: Any, **_: Any) -> None:
+        asked[model.name] += 1
+
+    events.register("before-call.dynamodb", count, unique_id="count")
+    work()
+    events.unregister("before-call.dynamodb", unique_id="count")
+    return asked
+
+
+def planned(timer: Timer) -> Plan:
+    (plan,) = precision_timer.plan(timer, precision_timer.due(timer, NINE_TWENTY))
+    return plan
+
+
+def test_a_template_is_due_at_its_minute_and_weekday_only(market: Timer) -> None:
+    (found,) = precision_timer.due(market, NINE_TWENTY)
+
+    assert (found.template_id, found.version, found.strategies) == (TEMPLATE, 1, (0,))
+    assert found.run_id == f"run_20261123T092000_entry_{TEMPLATE}_v1"
+    assert precision_timer.due(market, NINE_TWENTY + timedelta(minutes=1)) == []
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        datetime(2026, 11, 24, 3, 50, tzinfo=UTC),  # a holiday
+        datetime(2026, 11, 22, 3, 50, tzinfo=UTC),  # a Sunday
+        datetime(2026, 11, 23, 12, 0, tzinfo=UTC),  # after the close
+    ],
+)
+def test_nothing_is_due_outside_a_session_and_nothing_is_asked(market: Timer, table: Table, boundary: datetime) -> None:
+    assert calls(table, lambda: precision_timer.due(market, boundary)) == {}
+
+
+def test_a_day_nobody_announced_is_refused(market: Timer) -> None:
+    with pytest.raises(CalendarExhausted):
+        precision_timer.due(market, datetime(2027, 3, 1, 3, 50, tzinfo=UTC))
+
+
+def test_what_is_due_takes_one_query_and_the_subscribers_one(market: Timer, table: Table) -> None:
+    dues: list[Due] = []
+
+    asked_due = calls(table, lambda: dues.extend(precision_timer.due(market, NINE_TWENTY)))
+    asked_plan = calls(table, lambda: precision_timer.plan(market, dues))
+
+    assert asked_due == {"Query": 1, "GetItem": 1}
+    assert asked_plan["Query"] == 1
+    assert set(asked_plan) == {"Query", "PutItem"}
+
+
+def test_the_plan_holds_every_subscriber_once_in_shards_of_the_size_asked_for(market: Timer) -> None:
+    plan = planned(market)
+
+    seats = [seat for n in range(plan.shards) for seat in market.plans.seats(plan.due.run_id, plan.plan_id, n)]
+    assert plan.shards == 3
+    assert sorted(seat.subscription_id for seat in seats) == sorted(a_follower(n).subscription_id for n in range(1, 6))
+    assert plan.tenants == {"zebu#test": (0, 1, 2)}
+
+
+def test_planning_a_run_twice_gives_the_first_plan(market: Timer, table: Table) -> None:
+    first = planned(market)
+    follow(table, 6)
+
+    assert planned(market) == first
+
+
+def test_a_paused_subscriber_is_planned_to_be_told_why_and_a_cancelled_one_is_not(market: Timer, table: Table) -> None:
+    subscriptions = TableSubscriptions(table)
+    subscriptions.cancel(a_follower(1).after(Action.CANCEL, NINE_TWENTY))
+    subscriptions.move(a_follower(2).subscription_id, ZEBU, Action.PAUSE, NINE_TWENTY)
+    plan = planned(market)
+
+    seats = [seat for n in range(plan.shards) for seat in market.plans.seats(plan.due.run_id, plan.plan_id, n)]
+    assert sorted(seat.status for seat in seats) == ["ACTIVE", "ACTIVE", "ACTIVE", "PAUSED"]
+
+
+def test_a_template_withdrawn_since_its_slot_was_read_is_not_due(market: Timer) -> None:
+    basket = market.baskets.get(TEMPLATE)
+    market.baskets.save(basket.withdrawn(NINE_TWENTY), was=basket)
+
+    assert precision_timer.due(market, NINE_TWENTY) == []
+
+
+def test_a_run_nobody_follows_is_not_planned(timer: Timer) -> None:
+    basket = a_template(version=1)
+    timer.baskets.add(basket)
+
+    trigger = Trigger(at=NINE_TWENTY, template_id=TEMPLATE, scope="zebu#test")
+    assert precision_timer.plan(timer, precision_timer.triggered(timer, trigger)) == []
+
+
+def test_a_trigger_is_for_its_tenant_alone(market: Timer) -> None:
+    trigger = Trigger(at=NINE_TWENTY, template_id=TEMPLATE, scope="acme#test")
+
+    (due,) = precision_timer.triggered(market, trigger)
+    assert precision_timer.plan(market, [due]) == []
+    assert due.run_id.endswith("_acme-test")
+
+
+def test_a_run_is_decided_once_and_prices_do_not_move_after(market: Timer, feed: Feed) -> None:
+    plan = planned(market)
+    (first,) = precision_timer.decide(market, [plan])
+    feed.down = True
+
+    assert precision_timer.decide(market, [plan]) == [first]
+    assert market.plans.decision(plan.due.run_id, plan.plan_id) == first
+    assert [str(order.contract.strike) for order in first.orders] == ["26400", "25600", "26200", "25800"]
+
+
+def test_without_prices_the_run_is_refused_and_says_so(market: Timer, feed: Feed) -> None:
+    feed.down = True
+    (decision,) = precision_timer.decide(market, [planned(market)])
+
+    assert decision == Decision(run_id=decision.run_id, decided_at=decision.decided_at, refusal="market_feed_failed")
+
+
+def test_a_closed_run_adds_its_shards_up(market: Timer) -> None:
+    plan = planned(market)
+    for number, error in enumerate(("0.4", "1.2")):
+        part = Report(
+            seats=2, counts={"filled": 8}, skipped={"subscription_paused": 1}, boundary_error_ms=Decimal(error)
+        )
+        market.runs.report(plan.due.run_id, number, part)
+
+    total = precision_timer.close(market.runs, plan.due.run_id)
+
+    assert (total.seats, total.counts, total.skipped) == (4, {"filled": 16}, {"subscription_paused": 2})
+    assert total.boundary_error_ms == Decimal("1.2")
+
+
+def test_a_scheduled_start_serves_the_boundary_after_next_whatever_its_second() -> None:
+    for second in (0, 1, 59):
+        started = datetime(2026, 11, 23, 3, 48, second, 999, tzinfo=UTC)
+        assert precision_timer.boundary_after(started) == NINE_TWENTY

@@ -1,0 +1,118 @@
+"""Runs in the table: whoever comes second learns what the first decided."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from quantleap.adapters.runs import TableRuns
+from quantleap.adapters.table import Table
+from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, State, Ticket
+from quantleap.domain.partner import Environment, Tenant
+from tests.unit.test_planning import one_ticket
+
+AT = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
+RUN = "run_20261123T092000_entry_bsk_1_v1"
+ENDS = AT + timedelta(minutes=2)
+ZEBU, ACME = Tenant("zebu", Environment.TEST), Tenant("acme", Environment.TEST)
+
+
+@pytest.fixture
+def runs(table: Table) -> TableRuns:
+    return TableRuns(table)
+
+
+def a_plan(run_id: str = RUN, plan_id: str = "first") -> Plan:
+    due = Due(run_id=run_id, kind=Kind.ENTRY, boundary=AT, template_id="bsk_1", version=1, strategies=(0,))
+    return Plan(due=due, plan_id=plan_id, shards=2, tenants={"zebu#test": (0, 1), "acme#test": (1,)}, venues=())
+
+
+def a_ticket(tenant: Tenant = ZEBU, subscription: str = "sub_1") -> Ticket:
+    return one_ticket().model_copy(update={"run_id": RUN, "tenant": tenant.key, "subscription_id": subscription})
+
+
+def test_the_first_plan_of_a_run_is_the_one_that_counts(runs: TableRuns) -> None:
+    runs.adopt_plan(a_plan())
+
+    assert runs.adopt_plan(a_plan(plan_id="second")).plan_id == "first"
+    assert runs.plan(RUN) == a_plan()
+
+
+def test_the_first_decision_of_a_run_is_the_one_that_counts(runs: TableRuns) -> None:
+    first = Decision(run_id=RUN, decided_at=AT, refusal="market_feed_failed")
+    runs.adopt_decision(first)
+
+    assert runs.adopt_decision(first.model_copy(update={"refusal": None})) == first
+
+
+def test_a_run_nobody_planned_is_not_found(runs: TableRuns) -> None:
+    with pytest.raises(NotFound):
+        runs.plan("run_nothing")
+
+
+def test_a_tenant_sees_its_runs_newest_first_and_only_its_own_shards(runs: TableRuns) -> None:
+    later = RUN.replace("T0920", "T0930")
+    for run_id in (RUN, later):
+        runs.adopt_plan(a_plan(run_id))
+
+    first = runs.of_tenant(ACME, 1, None)
+    rest = runs.of_tenant(ACME, 5, first.next_token)
+
+    assert [plan.due.run_id for plan in (*first.items, *rest.items)] == [later, RUN]
+    assert first.items[0].tenants == {"acme#test": (1,)}
+    assert rest.next_token is None
+
+
+def test_a_shard_has_one_worker_until_a_later_attempt_or_the_end_of_the_first(runs: TableRuns) -> None:
+    first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
+    for holder, attempt in (("one", 0), ("two", 0), ("two", 1)):
+        with pytest.raises(Conflict):
+            runs.take_lease(RUN, 0, holder, attempt, AT, ENDS)
+
+    second = runs.take_lease(RUN, 0, "one", 1, AT, ENDS)
+    third = runs.take_lease(RUN, 0, "two", 0, ENDS + timedelta(seconds=1), ENDS + timedelta(minutes=1))
+
+    assert [first.token, second.token, third.token] == [1, 2, 3]
+    assert first.armed_until is None
+
+
+def test_a_worker_whose_lease_was_taken_cannot_arm_and_its_successor_knows_what_it_armed(runs: TableRuns) -> None:
+    first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
+    runs.arm(RUN, 0, first.token, AT + timedelta(seconds=2))
+
+    second = runs.take_lease(RUN, 0, "one", 1, AT, ENDS)
+
+    assert second.armed_until == AT + timedelta(seconds=2)
+    with pytest.raises(Conflict):
+        runs.arm(RUN, 0, first.token, AT + timedelta(seconds=4))
+
+
+def test_a_ticket_is_stored_once_and_settled_once(runs: TableRuns) -> None:
+    ticket = a_ticket()
+    assert runs.write_tickets([ticket]) == [ticket]
+    filled = tuple(intent.became(State.FILLED, order_id="O1") for intent in ticket.intents)
+    done = ticket.with_intents(filled, settled=True)
+    runs.settle(done)
+
+    assert runs.write_tickets([ticket]) == [done]
+    with pytest.raises(Conflict):
+        runs.settle(ticket.skip("late"))
+    assert runs.tickets(RUN, 0, None) == [done]
+
+
+def test_a_tenant_reads_only_its_own_tickets_of_a_shard(runs: TableRuns) -> None:
+    ours, theirs = a_ticket(ZEBU, "sub_1"), a_ticket(ACME, "sub_2")
+    runs.write_tickets([ours, theirs])
+
+    assert runs.tickets(RUN, 0, ZEBU.key) == [ours]
+    assert runs.tickets(RUN, 0, ACME.key) == [theirs]
+
+
+def test_reports_are_read_back_and_a_run_is_closed(runs: TableRuns) -> None:
+    runs.report(RUN, 0, Report(seats=3))
+    runs.report(RUN, 1, Report(seats=4))
+
+    assert sorted(report.seats for report in runs.reports(a_plan())) == [3, 4]
+    assert runs.closing(RUN) is None
+    runs.close(RUN, Report(seats=7))
+    assert runs.closing(RUN) == Report(seats=7)

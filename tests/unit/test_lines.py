@@ -1,0 +1,121 @@
+"""Connections of the order path against a real server on loopback that behaves as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from quantleap.adapters.lines import MOST_BYTES, AsyncLine, AsyncLines, prepare
+from quantleap.domain.broker import NotSent, Request, Unknown
+
+type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+ORDER = Request("POST", "http://broker:80/zebu", "/Place", {"Content-Type": "text/plain"}, b"jData={}")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Id: 7\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def a_line(serve: Serve) -> AsyncIterator[AsyncLine]:
+    async def until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(until_closed, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    line = AsyncLines().line(f"http://127.0.0.1:{port}/zebu")
+    await line.open()
+    try:
+        yield line
+    finally:
+        line.close()
+        server.close()
+        await server.wait_closed()
+
+
+def answering(*answers: bytes, then_close: bool = False) -> Serve:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            await reader.readuntil(b"jData={}")
+            writer.write(answer)
+            await writer.drain()
+        if not then_close:
+            await reader.read()
+
+    return serve
+
+
+def test_a_request_is_prepared_whole() -> None:
+    assert prepare(ORDER) == (
+        b"POST /zebu/Place HTTP/1.1\r\nHost: broker:80\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\njData={}"
+    )
+
+
+async def test_answers_come_back_whole_one_after_another_on_one_connection() -> None:
+    async with a_line(answering(OK, OK)) as line:
+        for _ in range(2):
+            answer = await line.write(prepare(ORDER))
+            assert (answer.status, answer.headers["x-id"], answer.body) == (200, "7", b"{}")
+
+
+async def test_an_answer_in_chunks_and_drips_is_put_together() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"jData={}")
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n":
+            writer.write(bytes([byte]))
+            await writer.drain()
+
+    async with a_line(drip) as line:
+        assert (await line.write(prepare(ORDER))).body == b"abcde"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"HTTP/1.1 200", b"SSH-2.0-nonsense\r\n\r\n"]
+)
+async def test_an_answer_that_breaks_off_or_is_no_http_is_unknown(answer: bytes) -> None:
+    async with a_line(answering(answer, then_close=True)) as line:
+        with pytest.raises(Unknown):
+            await line.write(prepare(ORDER))
+
+
+async def test_an_answer_too_large_to_trust_is_unknown() -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {MOST_BYTES * 2}\r\n\r\n".encode()
+    async with a_line(answering(head + b"x" * (MOST_BYTES + 1))) as line:
+        with pytest.raises(Unknown):
+            await line.write(prepare(ORDER))
+
+
+async def test_hanging_up_makes_an_awaited_answer_unknown() -> None:
+    async with a_line(answering()) as line:
+        waiting = line.write(prepare(ORDER))
+        line.close()
+        with pytest.raises(Unknown):
+            await waiting
+
+
+async def test_a_line_the_broker_closed_says_so_before_a_byte_leaves_and_can_be_opened_again() -> None:
+    async with a_line(answering(OK, then_close=True)) as line:
+        await line.write(prepare(ORDER))
+        await asyncio.sleep(0.05)
+        with pytest.raises(NotSent):
+            line.write(prepare(ORDER))
+        await line.open()
+        assert (await line.write(prepare(ORDER))).status == 200
+
+
+async def test_a_second_request_does_not_overtake_the_first() -> None:
+    async with a_line(answering()) as line:
+        line.write(prepare(ORDER)).cancel()
+        with pytest.raises(NotSent, match="busy"):
+            line.write(prepare(ORDER))
+
+
+async def test_nobody_listening_is_certainly_not_sent() -> None:
+    server = await asyncio.start_server(answering(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+    with pytest.raises(NotSent):
+        await AsyncLines().line(f"http://127.0.0.1:{port}").open()

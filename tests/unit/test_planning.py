@@ -1,0 +1,172 @@
+"""From a template and a snapshot to orders: pure, so tried over many inputs."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantleap.domain.basket import Basket, Leg, Side, StrikeRule
+from quantleap.domain.broker import Instrument
+from quantleap.domain.contracts import Contract, Index, Right, freeze_quantity
+from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
+from quantleap.domain.market import Quote, Snapshot, marketable_limit
+from quantleap.domain.planning import Undecidable, contract, decide, expiries, shard, tickets
+from quantleap.domain.sessions import TradingCalendar
+from quantleap.domain.subscription import Allocation
+from tests.builders import a_basket, a_strategy
+
+AT = datetime(2026, 11, 19, 3, 50, tzinfo=UTC)
+ON = date(2026, 11, 19)
+EXPIRY = date(2026, 11, 23)
+TICK = Decimal("0.05")
+SPOT = Decimal("26012.35")
+VENUE = "zebu#test"
+
+prices = st.decimals(min_value="0.05", max_value="5000", places=2)
+
+
+def a_due(basket: Basket) -> Due:
+    return Due(run_id="run_1", kind=Kind.ENTRY, boundary=AT, template_id=basket.basket_id, version=1, strategies=(0,))
+
+
+def a_chain() -> dict[tuple[Decimal, Right], Quote]:
+    strikes = [Decimal(strike) for strike in range(25000, 27050, 50)]
+    quote = Quote(bid=Decimal("99.50"), ask=Decimal("100.50"), last=Decimal(100))
+    return {(strike, right): quote for strike in strikes for right in Right}
+
+
+def a_snapshot() -> Snapshot:
+    return Snapshot(Index.NIFTY, AT, SPOT, a_chain())
+
+
+def a_master(lot: int = 65) -> dict[Contract, Instrument]:
+    contracts = [Contract(Index.NIFTY, EXPIRY, strike, right) for strike, right in a_chain()]
+    return {each: Instrument(each, "NFO", f"N{each.strike}{each.right}", "1", lot, TICK) for each in contracts}
+
+
+def decided(basket: Basket, master: dict[Contract, Instrument] | None = None) -> Decision:
+    masters = {VENUE: a_master() if master is None else master}
+    snapshots = {(Index.NIFTY, EXPIRY): a_snapshot()}
+    return decide(a_due(basket), basket, snapshots, masters, TradingCalendar(), AT, ON)
+
+
+def a_seat(multiplier: str = "1", cap: int | None = None) -> Seat:
+    allocation = Allocation(
+        allocation_id="alloc_1",
+        broker_id="zebu",
+        client_id="C1",
+        lot_multiplier=Decimal(multiplier),
+        max_lots_per_order=cap,
+    )
+    return Seat("sub_1", "usr_1", "zebu#test", "ACTIVE", (allocation,))
+
+
+def one_ticket(multiplier: str = "1", cap: int | None = None) -> Ticket:
+    (ticket,) = tickets(decided(a_basket()), a_seat(multiplier, cap), 0)
+    return ticket
+
+
+def test_the_strike_at_the_money_is_the_nearest_and_offsets_count_steps() -> None:
+    leg = Leg(side=Side.SELL, right=Right.CE, strike=StrikeRule(offset=4))
+
+    assert contract(leg, a_strategy(), SPOT, EXPIRY).strike == 26200
+    assert contract(leg, a_strategy(), Decimal("26025.00"), EXPIRY).strike == 26250
+
+
+def test_hedges_are_decided_before_sells_whatever_the_template_says() -> None:
+    assert [order.side for order in decided(a_basket()).orders] == [Side.BUY, Side.BUY, Side.SELL, Side.SELL]
+
+
+def test_the_expiry_of_a_week_that_ends_on_a_holiday_is_the_day_before() -> None:
+    assert list(expiries(a_basket(), (0,), ON, TradingCalendar())) == [(Index.NIFTY, EXPIRY)]
+
+
+def test_a_contract_no_venue_lists_makes_the_run_undecidable() -> None:
+    with pytest.raises(Undecidable, match="no broker lists NIFTY 23 Nov 2026"):
+        decided(a_basket(), master={})
+
+
+def test_a_strike_without_a_quote_makes_the_run_undecidable() -> None:
+    snapshot = a_snapshot()._replace(chain={})
+
+    with pytest.raises(Undecidable, match="no quote for"):
+        decide(
+            a_due(a_basket()),
+            a_basket(),
+            {(Index.NIFTY, EXPIRY): snapshot},
+            {VENUE: a_master()},
+            TradingCalendar(),
+            AT,
+            ON,
+        )
+
+
+def test_a_seat_whose_broker_does_not_list_the_contract_is_skipped_with_the_reason() -> None:
+    seat = a_seat()._replace(tenant="zebu#live")
+
+    (ticket,) = tickets(decided(a_basket()), seat, 0)
+
+    assert ticket.skipped == "contract_not_listed_at_broker"
+    assert ticket.intents == ()
+
+
+def test_quantities_are_lots_times_multiplier_times_the_brokers_lot_size() -> None:
+    assert {intent.quantity for intent in one_ticket("2").intents} == {130}
+
+
+def test_a_multiplier_below_one_still_trades_a_whole_lot() -> None:
+    assert {intent.quantity for intent in one_ticket("0.4").intents} == {65}
+
+
+@given(multiplier=st.decimals(min_value="0.01", max_value="1000", places=2), cap=st.none() | st.integers(1, 1000))
+def test_slices_are_whole_lots_under_freeze_and_cap_and_add_up(multiplier: Decimal, cap: int | None) -> None:
+    most = freeze_quantity(Index.NIFTY, ON)
+    ticket = one_ticket(str(multiplier), cap)
+
+    for leg in range(4):
+        sizes = [intent.quantity for intent in ticket.intents if intent.leg == leg]
+        assert sum(sizes) == max(1, int(multiplier)) * 65
+        assert all(0 < size <= min(most, (cap or 1000) * 65) and size % 65 == 0 for size in sizes)
+
+
+@given(multiplier=st.integers(1, 200))
+def test_every_intent_has_a_tag_of_its_own_that_every_broker_takes(multiplier: int) -> None:
+    tags = [intent.tag for intent in one_ticket(str(multiplier)).intents]
+
+    assert len(set(tags)) == len(tags)
+    assert all(len(tag) == 20 and tag.isascii() and tag.isalnum() for tag in tags)
+
+
+def test_planning_twice_gives_the_same_intents() -> None:
+    assert one_ticket("3") == one_ticket("3")
+
+
+@given(bid=prices, spread=st.decimals(min_value="0", max_value="50", places=2), side=st.sampled_from(Side))
+def test_a_limit_takes_what_is_offered_lies_on_the_tick_and_stays_in_its_band(
+    bid: Decimal, spread: Decimal, side: Side
+) -> None:
+    quote = Quote(bid=bid, ask=bid + spread, last=bid)
+    limit = marketable_limit(side, quote, TICK)
+
+    assert limit > 0
+    assert limit % TICK == 0
+    if side is Side.BUY:
+        assert quote.ask <= limit <= quote.ask + max(quote.ask / 10, Decimal(5)) + TICK
+    else:
+        assert limit <= quote.bid or limit == TICK
+        assert limit >= quote.bid - max(quote.bid / 10, Decimal(5)) - TICK
+
+
+@given(count=st.integers(0, 600), size=st.integers(1, 250), tenants=st.integers(1, 5))
+def test_shards_hold_every_seat_once_and_keep_tenants_together(count: int, size: int, tenants: int) -> None:
+    seats = [a_seat()._replace(subscription_id=f"s{n}", tenant=f"t{n % tenants}#test") for n in range(count)]
+
+    shards = shard(seats, size)
+
+    flat = [seat for each in shards for seat in each]
+    assert sorted(flat) == sorted(seats)
+    assert all(len(each) <= size for each in shards)
+    changes = sum(left.tenant != right.tenant for left, right in zip(flat, flat[1:], strict=False))
+    assert changes <= tenants - 1
