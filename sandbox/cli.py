@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.markup import escape
 
 from sandbox.demo.play import play
 from sandbox.platform.places import Places, Ports
@@ -40,8 +42,14 @@ def _one_line_on_trouble() -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        Console(stderr=True).print(f"[red]✗[/] {problem}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from None
+        _fail(str(problem))
+    except (BotoCoreError, ClientError) as error:
+        _fail(f"the AWS emulator did not do what was asked: {error}")
+
+
+def _fail(line: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]✗[/] {escape(line)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1) from None
 
 
 def _console() -> Console:

@@ -1,18 +1,25 @@
 """The table every test of adapters and handlers works with: the stack's own design, in moto."""
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from cdk_stack.environment import environment
+from cdk_stack.stage import Stage, read_stage
 from cdk_stack.table_design import INDEXES, PARTITION, SORT, Index
 from quantleap.adapters.table import Table
+from quantleap.runtime import wiring
+from quantleap.runtime.settings import settings
 
 TABLE = "quantleap-test-trading-configurations"
 REGION = "ap-south-1"
+TIMER_ARN = f"arn:aws:states:{REGION}:123456789012:stateMachine:quantleap-dev-precision-timer"
 
 # Before any client is made, so that no test can reach AWS with somebody's own credentials.
 os.environ.update(
@@ -69,3 +76,27 @@ def _key(partition: str, sort: str) -> list[dict[str, str]]:
         {"AttributeName": partition, "KeyType": "HASH"},
         {"AttributeName": sort, "KeyType": "RANGE"},
     ]
+
+
+@pytest.fixture
+def deployed(table: Table, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The functions of stage `dev`, told what the stack tells them, with nothing remembered from another test."""
+    told = environment(dev_stage(), table=TABLE, plans="plans") | {"PRECISION_TIMER_ARN": TIMER_ARN}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    yield told
+    forget()
+
+
+def dev_stage() -> Stage:
+    """Stage `dev` of `cdk.json`."""
+    context = json.loads((Path(__file__).parents[1] / "cdk.json").read_text())["context"]
+    return read_stage({**context, "stage": "dev"})
+
+
+def forget() -> None:
+    """Build everything anew when it is next asked for."""
+    for part in (*vars(wiring).values(), settings):
+        if hasattr(part, "cache_clear"):
+            part.cache_clear()

@@ -43,23 +43,27 @@ def connect(ports: Ports) -> Aws:
     )
 
 
-def own_environment() -> dict[str, str]:
-    """The person's environment without what would lead a tool elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return kept | {"NO_PROXY": f"{LOOPBACK},localhost", "no_proxy": f"{LOOPBACK},localhost"}
+def forget_own_aws() -> None:
+    """Leave this process, and what it starts, nothing of the person's own AWS, CDK, Python or proxy."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+    }
 
 
 def tool_environment(ports: Ports) -> dict[str, str]:
     """What makes the CDK command line deploy to the emulator and to nothing else."""
-    return own_environment() | {
+    return os.environ | {
         "AWS_ENDPOINT_URL": ports.gateway_url,
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_VERSION_CHECK": "1",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }

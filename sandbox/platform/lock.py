@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from sandbox.platform.places import Places
 from sandbox.problem import Problem
@@ -12,8 +13,7 @@ from sandbox.problem import Problem
 @contextmanager
 def held(places: Places) -> Iterator[None]:
     """Hold the folder; it is free again when this process ends, however it ends."""
-    places.state.mkdir(parents=True, exist_ok=True)
-    with places.lock.open("a+") as file:
+    with _lock_file(places) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -22,6 +22,14 @@ def held(places: Places) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _lock_file(places: Places) -> TextIO:
+    try:
+        places.state.mkdir(parents=True, exist_ok=True)
+        return places.lock.open("a+")
+    except OSError as error:
+        raise Problem(f"{places.state} cannot hold the local state: {error.strerror}") from None
 
 
 def _taken(places: Places) -> str:

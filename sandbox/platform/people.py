@@ -13,7 +13,7 @@ from sandbox.problem import Problem
 
 ADMINS = "Admins"
 PASSWORD_LENGTH = 24
-SYMBOLS = "-_.+"
+SYMBOLS = "_."
 
 
 def signed_in(aws: Aws, stack: Stack, person: Person, *groups: str) -> Person:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.platform import census
-from sandbox.platform.places import Places
+from sandbox.platform.places import ROOT, Places
 
 LEASH = Path(__file__).with_name("leash.py")
 GRACE_S = 20.0
@@ -61,6 +61,7 @@ def spawn(name: str, command: Sequence[str], env: Mapping[str, str], places: Pla
     with log.open("wb") as words:
         process = subprocess.Popen(
             command,
+            cwd=ROOT,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=words,

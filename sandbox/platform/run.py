@@ -7,30 +7,35 @@ from contextlib import ExitStack, contextmanager, suppress
 from rich.console import Console
 
 from sandbox.platform import lock, panel, processes, servers, signals
-from sandbox.platform.aws import connect
+from sandbox.platform.aws import connect, forget_own_aws
 from sandbox.platform.checks import check_ports, check_tools
 from sandbox.platform.places import Places, Ports
 from sandbox.platform.processes import Child
 from sandbox.platform.record import Record
-from sandbox.platform.seed import seed
+from sandbox.platform.seed import seed, sign_in_again
 from sandbox.platform.stack import deploy
 from sandbox.platform.steps import Steps
 from sandbox.problem import Problem
 
 CHECK_S = 0.5
+TOKENS_RENEWED_S = 1800
+"""They live for an hour."""
 
 
 def run(places: Places, ports: Ports, console: Console) -> None:
     """Start, show how to use it, and stay until asked to end."""
     with suppress(signals.Ended), signals.raising(), platform(places, ports, console) as (record, children):
         panel.show(console, record, places)
-        _stay(children)
+        while True:
+            _stay(children, TOKENS_RENEWED_S)
+            sign_in_again(connect(ports), record, places)
 
 
 @contextmanager
 def platform(places: Places, ports: Ports, console: Console) -> Iterator[tuple[Record, Sequence[Child]]]:
     """The platform while it is up. Nothing is started unless everything it needs is there."""
     check_tools()
+    forget_own_aws()
     steps = Steps(console)
     with lock.held(places):
         if ended := processes.end_leftovers(places):
@@ -63,8 +68,10 @@ def _stop(child: Child, steps: Steps) -> None:
         child.stop()
 
 
-def _stay(children: Sequence[Child]) -> None:
-    while True:
+def _stay(children: Sequence[Child], seconds: float) -> None:
+    """Come back after that time; raise `Problem` when one of the programs ended by itself."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         time.sleep(CHECK_S)
         for child in children:
             if not child.alive:

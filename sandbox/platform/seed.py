@@ -2,7 +2,7 @@
 
 from sandbox.client import Client, as_partner, as_person
 from sandbox.platform.aws import Aws
-from sandbox.platform.people import ADMINS, signed_in
+from sandbox.platform.people import ADMINS, sign_in, signed_in
 from sandbox.platform.places import Places, Ports
 from sandbox.platform.record import PartnerKey, Person, Record
 from sandbox.platform.stack import Stack
@@ -40,6 +40,16 @@ def seed(aws: Aws, stack: Stack, places: Places, ports: Ports) -> Record:
     )
     record.write(places.record)
     return record
+
+
+def sign_in_again(aws: Aws, record: Record, places: Places) -> Record:
+    """Renew the tokens in the record."""
+    renewed = record._replace(
+        admin=record.admin._replace(token=sign_in(aws, record.user_pool_client_id, record.admin)),
+        user=record.user._replace(token=sign_in(aws, record.user_pool_client_id, record.user)),
+    )
+    renewed.write(places.record)
+    return renewed
 
 
 def _known(places: Places) -> Record | None:

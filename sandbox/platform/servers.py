@@ -1,5 +1,6 @@
 """The two servers: the AWS emulator and the broker simulator."""
 
+import os
 import shutil
 import sys
 import time
@@ -8,13 +9,14 @@ from collections.abc import Mapping
 import urllib3
 
 from sandbox.platform import processes
-from sandbox.platform.aws import ACCOUNT, REGION, own_environment
+from sandbox.platform.aws import ACCOUNT, REGION
 from sandbox.platform.places import EMULATOR_PYTHON, LOOPBACK, ROOT, Places, Ports
 from sandbox.platform.processes import Child
 from sandbox.problem import Problem
 
 PATIENCE_S = 60.0
 IDLE_WORKERS_END_S = 60
+INHERITED = {"PATH", "HOME", "LANG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}
 
 
 def start_emulator(places: Places, ports: Ports) -> Child:
@@ -28,8 +30,7 @@ def start_emulator(places: Places, ports: Ports) -> Child:
 
 def _emulator_environment(places: Places, ports: Ports) -> Mapping[str, str]:
     """Its settings; functions inherit this environment, so nothing of the person's is in it."""
-    inherited = {name: value for name, value in own_environment().items() if name in {"PATH", "HOME", "LANG"}}
-    return inherited | {
+    return {name: os.environ[name] for name in INHERITED & os.environ.keys()} | {
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(ports.gateway),
         "IOT_MTLS_ENABLED": "0",  # would listen on every interface
@@ -50,7 +51,7 @@ def start_broker(places: Places, ports: Ports) -> Child:
     state = str(places.broker.resolve())
     command = [sys.executable, "-m", "sandbox.broker", "--port", str(ports.broker), "--state", state]
     path = f"{ROOT}:{ROOT / 'lambda_functions'}"
-    return processes.start("broker", command, own_environment() | {"PYTHONPATH": path}, places)
+    return processes.start("broker", command, os.environ | {"PYTHONPATH": path}, places)
 
 
 def wait_until_up(child: Child, url: str) -> None:

@@ -52,7 +52,6 @@ def deploy(aws: Aws, places: Places, ports: Ports, steps: Steps) -> Stack:
 
 
 def _deploy_everything(aws: Aws, places: Places, ports: Ports, steps: Steps, wanted: Fingerprint) -> None:
-    template = str(places.template)
     with ExitStack() as running:
         bootstrap = None
         if not _exists(aws, "CDKToolkit"):
@@ -64,7 +63,7 @@ def _deploy_everything(aws: Aws, places: Places, ports: Ports, steps: Steps, wan
         if bootstrap is not None:
             with steps.step("prepare the account for deployments"):
                 tools.finish(bootstrap)
-    arguments = ["deploy", "--app", template, "--require-approval", "never"]
+    arguments = ["deploy", "--app", str(places.template.resolve()), "--require-approval", "never"]
     with steps.step("deploy the stack"), tools.cdk(arguments, places, ports) as deployment:
         tools.finish(deployment)
 
@@ -77,7 +76,9 @@ def _synthesised(places: Places, wanted: Fingerprint) -> bool:
 def _synthesise(places: Places, ports: Ports, wanted: Fingerprint) -> None:
     context = {"stage": STAGE, "platform": "local", "simulated_broker_url": ports.broker_url}
     settings = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
-    with tools.cdk(["synth", "--quiet", "--output", str(places.template), *settings], places, ports) as synthesis:
+    with tools.cdk(
+        ["synth", "--quiet", "--output", str(places.template.resolve()), *settings], places, ports
+    ) as synthesis:
         tools.finish(synthesis)
     (places.template / "fingerprint").write_text(str(wanted))
 

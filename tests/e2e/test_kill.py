@@ -3,6 +3,7 @@
 Whatever happens, the broker ends with exactly one order for each intent.
 """
 
+import json
 import os
 import signal
 import time
@@ -11,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
+from sandbox.platform.aws import ACCOUNT, REGION
 from tests.e2e.actors import PATIENCE_S, Run, User, a_ready_user, a_template, completed, fire
 from tests.e2e.platform import Platform
 
@@ -54,6 +57,20 @@ def kill_the_executor(platform: Platform, when: Callable[[], bool]) -> int:
     return len(workers)
 
 
+def attempts(platform: Platform, run: Run) -> list[int]:
+    """The attempts at the run's shard that lived to log their end, from 0."""
+    logs = boto3.client(
+        "logs",
+        endpoint_url=platform.record.aws_endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="test",
+    )
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/quantleap-dev-{EXECUTOR}")["events"]
+    lines = [json.loads(event["message"]) for event in events if run.run_id in event["message"]]
+    return sorted(line["attempt"] for line in lines if line["message"] == "shard done")
+
+
 @pytest.mark.usefixtures("slow_broker")
 @pytest.mark.parametrize(
     "moment",
@@ -73,6 +90,7 @@ def test_a_killed_executor_leaves_one_order_per_intent(platform: Platform, momen
     assert kill_the_executor(platform, lambda: moment(run, user))
     orders = completed(user.partner, run).orders(user)
 
+    assert attempts(platform, run)[-1] > 0
     assert Counter(order["tag"] for order in user.booked()) == Counter(order["tag"] for order in orders)
     assert [order["side"] for order in user.booked()] == ["BUY", "BUY", "SELL", "SELL"]
     assert {order["state"] for order in orders} <= {"acknowledged", "filled", "open"}

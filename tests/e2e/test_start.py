@@ -47,6 +47,11 @@ def test_a_port_that_cannot_be_is_refused(tmp_path: Path) -> None:
     assert "choose one from 1024 to 65534" in refused(tmp_path, 65535)
 
 
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot hold the local state" in refused(tmp_path / "file" / "state", free_port())
+
+
 def test_node_is_missed_by_name(tmp_path: Path) -> None:
     assert "node is missing" in refused(tmp_path, free_port(), PATH="/nowhere")
 

@@ -23,8 +23,8 @@ def vault(client: Any) -> SecretsManagerVault:
     return SecretsManagerVault(client, "quantleap/test")
 
 
-def session(client_id: str = "ZEBU123", token: str = "token") -> Session:
-    return Session(access_token=token, client_id=client_id, expires_at=NINE_TWENTY + timedelta(hours=6))
+def session(client_id: str = "ZEBU123", access: str = "token") -> Session:
+    return Session(access_token=access, client_id=client_id, expires_at=NINE_TWENTY + timedelta(hours=6))
 
 
 def test_credentials_come_back_and_can_be_overwritten(vault: SecretsManagerVault) -> None:
@@ -50,8 +50,8 @@ def test_credentials_nobody_stored_are_not_found(vault: SecretsManagerVault) -> 
 
 
 def test_todays_session_is_stored_over_yesterdays(vault: SecretsManagerVault) -> None:
-    vault.put_session(ASHA, session(token="yesterday"))
-    vault.put_session(ASHA, session(token="today"))
+    vault.put_session(ASHA, session(access="yesterday"))
+    vault.put_session(ASHA, session(access="today"))
 
     assert vault.sessions([(ASHA, "ZEBU123")])[ASHA, "ZEBU123"].access_token == "today"
 

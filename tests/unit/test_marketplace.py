@@ -61,6 +61,11 @@ def test_a_private_template_is_listed_for_its_partner_only() -> None:
     assert found == [1, 0, 0]
 
 
+def test_a_basket_that_is_not_offered_is_never_listed() -> None:
+    assert names([a_basket()]) == []
+    assert not Browse().fits(a_basket())
+
+
 def test_pages_are_counted_from_one_and_tell_the_total() -> None:
     second = shelve(many(5, 4, 3, 2, 1), None, Browse(page=2, per_page=2))
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -168,5 +169,5 @@ def test_shards_hold_every_seat_once_and_keep_tenants_together(count: int, size:
     flat = [seat for each in shards for seat in each]
     assert sorted(flat) == sorted(seats)
     assert all(len(each) <= size for each in shards)
-    changes = sum(left.tenant != right.tenant for left, right in zip(flat, flat[1:], strict=False))
+    changes = sum(left.tenant != right.tenant for left, right in pairwise(flat))
     assert changes <= tenants - 1

@@ -2,8 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from cdk_stack.environment import environment
 from quantleap.runtime.settings import BadEnvironment, Settings, settings
-from tests.environment import ENVIRONMENT
+from tests.conftest import dev_stage
 
 
 @pytest.fixture(autouse=True)
@@ -15,17 +16,18 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
 
 
-def test_each_variable_is_a_field_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
+def test_what_the_stack_tells_a_function_is_all_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(dev_stage(), table="t", plans="p").items():
         monkeypatch.setenv(name, value)
 
     found = settings()
 
-    assert (found.stage, found.real_brokers, found.sandbox_lead_s) == ("dev", False, 12)
+    assert (found.stage, found.table_name, found.real_brokers) == ("dev", "t", False)
+    assert found.simulated_broker_url == dev_stage().simulated_broker_url
     assert settings() is found
 
 
-def test_a_function_that_was_told_nothing_says_everything_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_was_told_nothing_names_everything_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARD_SIZE", "many")
 
     with pytest.raises(BadEnvironment) as refusal:
@@ -35,9 +37,3 @@ def test_a_function_that_was_told_nothing_says_everything_it_misses(monkeypatch:
     assert "TABLE_NAME: Field required" in text
     assert "SHARD_SIZE: " in text
     assert "SIMULATED_BROKER_URL" not in text
-
-
-def test_the_stack_tells_its_functions_what_they_need() -> None:
-    """Names are compared with what the stack sets, so that neither side can drift."""
-    from cdk_stack.environment import environment
-    from cdk_stack.stage import read_stage

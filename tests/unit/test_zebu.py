@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -241,10 +242,8 @@ fields = st.sampled_from(["stat", "norenordno", "emsg", "status", "fillshares", 
 def test_well_formed_json_of_the_wrong_shape_never_crashes_a_reader(value: object) -> None:
     answer = Answer(200, {}, json.dumps(value).encode())
     for read in (ZEBU.placed, ZEBU.orders, lambda given: ZEBU.session(given, AT)):
-        try:
-            read(answer)
-        except BrokerFailure as failure:
-            assert failure.reason
+        with suppress(BrokerFailure):
+            assert read(answer) is not None
 
 
 def test_test_keys_reach_the_simulator_and_live_keys_only_a_live_stage() -> None:

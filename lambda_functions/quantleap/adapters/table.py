@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quantleap.adapters.keys import Key
+from quantleap.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,8 +43,11 @@ class TransactionFailed(Exception):
         self.failures = failures
 
 
-class _Contended(Exception):
-    """Other transactions touched the same items at the same moment; trying again is safe."""
+class _Contended(Unavailable):
+    """Others touched the same items at the same moment, nothing was changed; trying again is safe."""
+
+    def __init__(self) -> None:
+        super().__init__("Too much is happening at this moment; send the request again")
 
 
 class Rows(NamedTuple):

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-
 SAID = 3
 """How many complaints the message repeats; the details hold all of them."""
 

@@ -1,6 +1,6 @@
 """The base of everything that is stored or exchanged: immutable, strict about unknown fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -25,13 +25,13 @@ WORDS = {
 """Our words where pydantic's would puzzle somebody outside."""
 
 
-def complaints(errors: Iterable[Any]) -> dict[str, str]:
+def complaints(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Turn pydantic's error list into `{"legs[2].strike.offset": "what is wrong"}`."""
     found = list(errors)
     return {_path(error["loc"]): _words(error) for error in found if not _is_echo(error, found)}
 
 
-def _is_echo(error: Any, errors: Iterable[Any]) -> bool:
+def _is_echo(error: Mapping[str, Any], errors: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a list is only called too short because its items were wrong, which is said already."""
     depth = len(error["loc"])
     inside = (other["loc"] for other in errors if len(other["loc"]) > depth)
@@ -53,6 +53,6 @@ def _path(location: tuple[str | int, ...]) -> str:
     return text.removeprefix(".") or "body"
 
 
-def _words(error: dict[str, Any]) -> str:
+def _words(error: Mapping[str, Any]) -> str:
     known = WORDS.get(error["type"])
     return known or str(error["msg"]).removeprefix("Value error, ")

@@ -92,6 +92,7 @@ class Ask:
         self._event = event
         self._context: Mapping[str, Any] = event.get("requestContext") or {}
         self.caller = "public"
+        self.refusal: str | None = None
 
     @property
     def route(self) -> tuple[str, str]:
@@ -138,6 +139,8 @@ class Ask:
 
 
 type Answer = Callable[[Ask], Reply]
+type PartnerAnswer = Callable[[PartnerKey, Ask], Reply]
+type AdminAnswer = Callable[[str, Ask], Reply]
 
 
 class Route(NamedTuple):
@@ -162,21 +165,19 @@ class Api:
 
         return declare
 
-    def partner(
-        self, route: str, *needed: Permission
-    ) -> Callable[[Callable[[PartnerKey, Ask], Reply]], Callable[[PartnerKey, Ask], Reply]]:
+    def partner(self, route: str, *needed: Permission) -> Callable[[PartnerAnswer], PartnerAnswer]:
         """Declare a route for partners whose key has the permissions."""
 
-        def declare(answer: Callable[[PartnerKey, Ask], Reply]) -> Callable[[PartnerKey, Ask], Reply]:
+        def declare(answer: PartnerAnswer) -> PartnerAnswer:
             self._add(route, Door.PARTNER, lambda ask: answer(_partner(ask, needed), ask))
             return answer
 
         return declare
 
-    def admin(self, route: str) -> Callable[[Callable[[str, Ask], Reply]], Callable[[str, Ask], Reply]]:
+    def admin(self, route: str) -> Callable[[AdminAnswer], AdminAnswer]:
         """Declare a route for administrators; the answer is told which one asks."""
 
-        def declare(answer: Callable[[str, Ask], Reply]) -> Callable[[str, Ask], Reply]:
+        def declare(answer: AdminAnswer) -> AdminAnswer:
             self._add(route, Door.ADMIN, lambda ask: answer(_admin(ask), ask))
             return answer
 
@@ -195,26 +196,29 @@ class Api:
             "answered",
             extra={
                 "route": " ".join(ask.route),
-                "status": reply.status,
-                "code": reply.body.get("code"),
+                "status": reply["statusCode"],
+                "refusal": ask.refusal,
                 "caller": ask.caller,
                 "api_request_id": ask.request_id,
                 "ms": round((time.perf_counter() - began) * 1000, 1),
             },
         )
-        return _proxy(reply, ask)
+        return reply
 
-    def _reply(self, ask: Ask) -> Reply:
+    def _reply(self, ask: Ask) -> Event:
         try:
-            route = self.routes.get(ask.route)
-            if route is None:
-                return _refuse(NotFound("There is no such path, or it has no such method"), ask)
-            return route.answer(ask)
+            return _proxy(self._route(ask).answer(ask), ask)
         except QuantLeapError as error:
-            return _refuse(error, ask)
+            return _proxy(_refuse(error, ask), ask)
         except Exception:
             logger.exception("unexpected", extra={"route": " ".join(ask.route)})
-            return _refuse(QuantLeapError("Something failed on our side; quote the request id"), ask)
+            return _proxy(_refuse(QuantLeapError("Something failed on our side; quote the request id"), ask), ask)
+
+    def _route(self, ask: Ask) -> Route:
+        try:
+            return self.routes[ask.route]
+        except KeyError:
+            raise NotFound("There is no such path, or it has no such method") from None
 
 
 def lambda_handler(api: Api) -> Callable[[Event, LambdaContext], Event]:
@@ -262,12 +266,16 @@ def _groups(claim: object) -> set[str]:
     return set(re.split(r"[\s,]+", str(claim or "").strip("[]")))
 
 
-def _read_json(text: str | bytes) -> object:
-    """Numbers as exact decimals, so money never passes through a float."""
+def _read_json(sent: str | bytes) -> object:
+    """Numbers as exact decimals, so money never passes through a float; text that is no Unicode is refused."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        text = sent if isinstance(sent, str) else sent.decode()
+        value = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         raise InvalidRequest({"body": "Write a JSON object"}) from None
+    return value
 
 
 def _no_number(word: str) -> NoReturn:
@@ -276,6 +284,7 @@ def _no_number(word: str) -> NoReturn:
 
 def _refuse(error: QuantLeapError, ask: Ask) -> Reply:
     refusal = next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
+    ask.refusal = error.reason
     body = {
         "error": refusal.text or error.message,
         "message": error.message,

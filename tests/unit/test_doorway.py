@@ -1,0 +1,200 @@
+"""The doorway itself, with routes made up for the purpose."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from quantleap.domain import errors
+from quantleap.domain.model import Model
+from quantleap.domain.money import Rupees
+from quantleap.domain.subscription import SubscriptionFilter
+from quantleap.runtime.api import REFUSALS, Api, Ask, Reply
+
+
+class Sent(Model):
+    fee: Rupees
+    name: str = ""
+
+
+def event(body: str | None = None, **more: Any) -> dict[str, Any]:
+    context = {"requestId": "request-1", "identity": {"sourceIp": "::1"}}
+    return {"httpMethod": "POST", "resource": "/things/{thing_id}", "body": body, "requestContext": context, **more}
+
+
+def ask(body: str | None = None, **more: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """The answer of a route that sends back what it was sent."""
+    api = Api()
+
+    @api.public("POST /things/{thing_id}")
+    def echo(ask: Ask) -> Reply:
+        return Reply(200, {"sent": ask.body(Sent).model_dump()})
+
+    return read(api, event(body, **more))
+
+
+def read(api: Api, sent: dict[str, Any]) -> tuple[int, dict[str, str], dict[str, Any]]:
+    reply = api.answer(sent)
+    return reply["statusCode"], reply["headers"], json.loads(reply["body"])
+
+
+def raising(error: Exception) -> tuple[int, dict[str, str], dict[str, Any]]:
+    api = Api()
+
+    @api.public("POST /things/{thing_id}")
+    def fail(ask: Ask) -> Reply:
+        raise error
+
+    return read(api, event())
+
+
+def writing(**body: Any) -> Any:
+    api = Api()
+
+    @api.public("POST /things/{thing_id}")
+    def write(ask: Ask) -> Reply:
+        return Reply(200, body)
+
+    return api.answer(event())["body"]
+
+
+def test_money_goes_in_and_comes_out_exact() -> None:
+    assert ask('{"fee": 299.70}')[2]["sent"]["fee"] == 299.7
+    assert ask('{"fee": 0.1}')[2]["sent"]["fee"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Decimal("299.70"), "299.7"),
+        (Decimal("999.00"), "999"),
+        (Decimal("9999999999.99"), "9999999999.99"),
+        (Decimal(0), "0"),
+        (datetime(2026, 11, 23, 9, 20, tzinfo=timezone(timedelta(hours=5.5))), '"2026-11-23T03:50:00Z"'),
+        (datetime(2026, 11, 23, 9, 20, 0, 5000, tzinfo=timezone(timedelta(0))), '"2026-11-23T09:20:00.005Z"'),
+        (frozenset({"b", "a"}), '["a", "b"]'),
+    ],
+)
+def test_values_are_written_as_the_documents_show_them(value: object, written: str) -> None:
+    assert f'"value": {written}}}' in writing(value=value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "",
+        "{",
+        "nonsense",
+        '{"fee": NaN}',
+        '{"fee": Infinity}',
+        "[" * 100_000,
+        "1" * 5000,
+        "[]",
+        "null",
+        '"text"',
+        "\ud800",
+        '{"fee": "\\ud800"}',
+        '{"fee": 1, "name": "\\ud800"}',
+        '{"fee": 1, "\\ud800": 1}',
+        '{"fee": 1e999999}',
+    ],
+)
+def test_whatever_is_sent_as_a_body_is_answered_with_400(body: str | None) -> None:
+    status, _, said = ask(body)
+
+    assert (status, said["code"], said["error"]) == (400, "invalid_request", "Invalid request parameters")
+    assert said["details"]
+
+
+def test_a_body_in_base64_is_read() -> None:
+    assert ask(base64.b64encode(b'{"fee": 1}').decode(), isBase64Encoded=True)[0] == 200
+    assert ask(base64.b64encode(b"\xff\xfe\x00").decode(), isBase64Encoded=True)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "more", [{"httpMethod": "GET"}, {"resource": "/nowhere"}, {"httpMethod": None, "resource": None}]
+)
+def test_an_unknown_route_is_404_in_our_shape(more: dict[str, Any]) -> None:
+    status, headers, said = ask("{}", **more)
+
+    assert (status, said["code"], headers["X-Request-Id"]) == (404, "not_found", "request-1")
+
+
+def test_an_event_without_anything_is_answered_too() -> None:
+    assert Api().answer({})["statusCode"] == 404
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_every_error_has_its_status_in_the_documented_shape(kind: type[errors.QuantLeapError]) -> None:
+    made: dict[type[errors.QuantLeapError], Callable[[], errors.QuantLeapError]] = {
+        errors.InvalidRequest: lambda: errors.InvalidRequest({"field": "wrong"}),
+        errors.LoginRefused: lambda: errors.LoginRefused("no", broker_response="Invalid api_key"),
+        errors.LoginExpired: lambda: errors.LoginExpired("over", expired_at=None),
+        errors.AlreadySubscribed: lambda: errors.AlreadySubscribed("sub_1"),
+        errors.Throttled: lambda: errors.Throttled("Rate limit exceeded: 60 requests per minute", retry_after_s=7),
+    }
+    error = made[kind]() if kind in made else kind("words")
+
+    status, headers, said = raising(error)
+
+    assert (status, said["statusCode"]) == (REFUSALS[kind].status,) * 2
+    assert {"error", "message", "code", "request_id"} <= set(said)
+    assert headers["X-Request-Id"] == said["request_id"] == "request-1"
+
+
+def test_a_throttled_caller_is_told_when_to_come_back() -> None:
+    _, headers, said = raising(errors.Throttled("Rate limit exceeded: 60 requests per minute", retry_after_s=7))
+
+    assert (headers["Retry-After"], said["error"]) == ("7", "Rate limit exceeded: 60 requests per minute")
+
+
+def test_a_dead_login_says_since_when() -> None:
+    since = datetime(2025, 10, 10, 15, 30, tzinfo=timezone(timedelta(0)))
+
+    said = raising(errors.LoginExpired("User must complete daily OAuth login", expired_at=since))[2]
+
+    assert (said["error"], said["token_expired_at"]) == ("OAuth token expired", "2025-10-10T15:30:00Z")
+
+
+def test_a_fault_of_ours_is_500_logged_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    status, _, said = raising(RuntimeError("the password is hunter2"))
+
+    assert (status, said["code"]) == (500, "internal_error")
+    assert "hunter2" not in json.dumps(said)
+    assert "RuntimeError" in caplog.text
+
+
+def test_an_answer_that_cannot_be_written_is_a_fault_of_ours() -> None:
+    assert json.loads(writing(value=object()))["code"] == "internal_error"
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a/b", "x" * 129, "é", "a\n", "%00", "a#b"])
+def test_a_part_of_the_path_that_can_be_no_id_names_nothing(value: str) -> None:
+    with pytest.raises(errors.NotFound, match="No such thing"):
+        Ask(event(pathParameters={"thing_id": value})).id("thing_id")
+
+
+def test_a_query_is_read_and_a_name_given_twice_refused() -> None:
+    once = Ask(event(multiValueQueryStringParameters={"limit": ["5"], "status": ["ACTIVE"]}))
+    twice = Ask(event(multiValueQueryStringParameters={"limit": ["5", "6"]}))
+
+    assert once.query(SubscriptionFilter).limit == 5
+    with pytest.raises(errors.InvalidRequest) as refusal:
+        twice.query(SubscriptionFilter)
+    assert refusal.value.details == {"limit": "Given more than once"}
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [({"limit": ["x"]}, "limit"), ({"status": [""]}, "status"), ({"colour": ["red"]}, "colour")],
+)
+def test_a_wrong_query_is_named(query: dict[str, list[str]], path: str) -> None:
+    with pytest.raises(errors.InvalidRequest) as refusal:
+        Ask(event(multiValueQueryStringParameters=query)).query(SubscriptionFilter)
+
+    assert list(refusal.value.details) == [path]
