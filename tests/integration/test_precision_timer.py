@@ -222,6 +222,15 @@ def test_without_prices_the_run_is_refused_and_says_so(market: Timer, feed: Feed
     assert decision == Decision(run_id=decision.run_id, decided_at=decision.decided_at, refusal="market_feed_failed")
 
 
+def test_a_version_that_moved_since_the_plan_is_refused(market: Timer) -> None:
+    plan = planned(market)
+    older = plan.model_copy(update={"due": plan.due.model_copy(update={"version": 7})})
+
+    (decision,) = precision_timer.decide(market, [older])
+
+    assert decision.refusal == "template_version_moved"
+
+
 def test_a_closed_run_adds_its_shards_up(market: Timer) -> None:
     plan = planned(market)
     for number, error in enumerate(("0.4", "1.2")):
@@ -232,6 +241,7 @@ def test_a_closed_run_adds_its_shards_up(market: Timer) -> None:
 
     total = precision_timer.close(market.runs, plan.due.run_id)
 
+    assert total.missing_shards == 1
     assert (total.seats, total.counts, total.skipped) == (4, {"filled": 16}, {"subscription_paused": 2})
     assert total.boundary_error_ms == Decimal("1.2")
 

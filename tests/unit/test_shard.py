@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,46 @@ def test_a_hedge_the_book_rejects_keeps_its_sells_from_going_out() -> None:
     assert states(ticket) == [State.FILLED, State.REJECTED, State.NOT_SENT, State.NOT_SENT]
     assert ticket.intents[2].reason == "hedge_failed"
     assert "margin shortfall" in (ticket.intents[1].reason or "")
+
+
+def test_a_hedge_that_rests_unfilled_keeps_its_sells_from_going_out() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, count: Behaviour(book_status="OPEN" if count == 2 else "COMPLETE"))
+
+    report = run(store, broker)
+
+    assert report.counts == {"filled": 1, "open": 1, "not_sent": 2}
+    assert report.refused == {"hedge_unfilled": 2}
+
+
+def test_a_book_that_cannot_be_read_keeps_sells_from_going_out() -> None:
+    store, broker = a_store(1), FakeZebu(book_fails=3)
+
+    report = run(store, broker)
+
+    assert report.refused == {"hedge_unconfirmed": 2}
+    assert len(broker.orders) == 2
+
+
+def test_a_lease_that_cannot_be_renewed_stops_the_sending_and_is_a_fault() -> None:
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _order, _count: Behaviour(latency_s=1.5))
+    desk = a_desk(store, broker)
+    arm = desk.runs.arm
+    armed: list[Any] = []
+
+    def once(*lease: Any) -> None:
+        if armed:
+            raise OSError("the table is gone")
+        armed.append(lease)
+        arm(*lease)
+
+    desk.runs.arm = once  # type: ignore[method-assign,assignment]  # the table fails after the first renewal
+
+    with pytest.raises(BaseExceptionGroup):
+        play(lambda: serve(desk, an_errand()), WARM)
+    assert len(broker.orders) == 1
+    assert not store.tickets["sub_0#alloc_0"].settled
 
 
 def test_one_users_refusal_does_not_touch_another() -> None:

@@ -199,9 +199,13 @@ class Ticket(Model):
 
 
 class Report(Model):
-    """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms."""
+    """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms.
+
+    `missing_shards` counts those that ended without a report: nobody may take their silence for success.
+    """
 
     seats: int = 0
+    missing_shards: int = 0
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
     refused: dict[str, int] = {}

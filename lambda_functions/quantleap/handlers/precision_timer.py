@@ -101,5 +101,6 @@ def report(event: Event, context: LambdaContext) -> Event:
     """Close every run with the sum of its shards' reports."""
     for run_id in event["runs"]:
         total = precision_timer.close(engine.timer().runs, run_id)
-        logger.info("run closed", extra={"run_id": run_id, "report": total.model_dump(mode="json")})
+        log = logger.error if total.missing_shards else logger.info
+        log("run closed", extra={"run_id": run_id, "report": total.model_dump(mode="json")})
     return {"status": "reported", "runs": event["runs"]}

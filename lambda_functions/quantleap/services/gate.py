@@ -38,7 +38,7 @@ class Gate:
         self._timer = timer
         self._renew = renew
         self._open_until_ns = 0
-        self._fenced = False
+        self._shut_by: Exception | None = None
 
     async def arm(self, not_before: datetime | None = None) -> None:
         """Open the gate for `ARMED_FOR` from now, or from a later moment; raises `Fenced`."""
@@ -47,25 +47,27 @@ class Gate:
         try:
             await self._renew(until)
         except Conflict:
-            self._fenced = True
             raise Fenced from None
         self._open_until_ns = to_ns(until)
 
     async def keep_open(self) -> None:
-        """Renew at half time, until cancelled or fenced."""
-        while True:
-            half = ARMED_FOR / 2
-            await asyncio.sleep(max(0.0, (self._open_until_ns - self._timer.now_ns()) / NS - half.total_seconds()))
-            await self.arm()
+        """Renew at half time, until cancelled; a renewal that fails shuts the gate for good."""
+        half = (ARMED_FOR / 2).total_seconds()
+        try:
+            while True:
+                await asyncio.sleep(max(0.0, (self._open_until_ns - self._timer.now_ns()) / NS - half))
+                await self.arm()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the gate is passed
+            self._shut_by = error
 
     @property
     def is_open(self) -> bool:
         """Whether an order may leave at this instant."""
-        return not self._fenced and self._timer.now_ns() < self._open_until_ns
+        return self._shut_by is None and self._timer.now_ns() < self._open_until_ns
 
     async def passed(self) -> None:
-        """Come back when an order may leave; raises `Fenced` when it never may again."""
+        """Come back when an order may leave; raises what shut the gate when it never may again."""
         while not self.is_open:
-            if self._fenced:
-                raise Fenced
+            if self._shut_by is not None:
+                raise self._shut_by
             await asyncio.sleep(0.01)

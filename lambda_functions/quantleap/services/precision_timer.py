@@ -151,6 +151,8 @@ def _decide(timer: Timer, made: Plan) -> Decision:
 
 def _decision(timer: Timer, made: Plan) -> Decision:
     basket = timer.baskets.get(made.due.template_id)
+    if basket.live_version != made.due.version:
+        raise planning.Undecidable("The template's version moved", code="template_version_moved")
     on = made.due.boundary.astimezone(IST).date()
     wanted = planning.expiries(basket, made.due.strategies, on, timer.calendar)
     snapshots = {(index, expiry): timer.feed.snapshot(index, expiry) for index, expiry in wanted}
@@ -171,7 +173,8 @@ def _masters(timer: Timer, made: Plan) -> dict[str, Mapping[Contract, Instrument
 def close(runs: Runs, run: str) -> Report:
     """Add up the shards' reports into the run's and store it."""
     made = runs.plan(run)
-    total = add(runs.reports(made))
+    reports = runs.reports(made)
+    total = add(reports).model_copy(update={"missing_shards": made.shards - len(reports)})
     runs.close(run, total)
     return total
 

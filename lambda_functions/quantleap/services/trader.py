@@ -1,7 +1,7 @@
 """One account's orders in a run: hedges first, each placed once, each with its outcome.
 
 What is certainly not placed is tried again; what may have been placed is looked up by its tag and never sent
-again; sells leave only when every hedge stands in the broker's book.
+again; sells leave only when every hedge is filled, as the broker's book says.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ ANSWER_TIMEOUT_S = 5.0
 """After this long an answer is not worth waiting for: the order book knows."""
 
 LOOKUPS_S = (0.2, 0.5, 1.0, 2.0)
-"""Waits before each look into the book for an order nobody answered for."""
+"""Waits before each look into the book for an order nobody answered for, or a hedge that is not filled yet."""
 
 PACE = 10
 """Orders one account may send in a second: the exchange's rule for algorithms without a registration."""
@@ -149,16 +149,32 @@ class Trader:
         return [intent for intent in self.pending if intent.side is side]
 
     async def _hedges_stand(self) -> bool:
-        hedges = [name for name, intent in self.intents.items() if intent.side is Side.BUY]
+        """Whether sells may leave; otherwise they are ended with the reason."""
         if not self._pending_of(Side.SELL):
             return False
-        if hedges and not await self.read_book():
-            self.give_up(State.NOT_SENT, "hedge_unconfirmed")
-            return False
-        if not all(self.intents[name].state.placed for name in hedges):
-            self.give_up(State.NOT_SENT, "hedge_failed")
-            return False
-        return True
+        reason = await self._unhedged_because()
+        if reason is not None:
+            self.give_up(State.NOT_SENT, reason)
+        return reason is None
+
+    async def _unhedged_because(self) -> str | None:
+        """Why the hedges do not protect, or None when every one of them is filled, as the book says.
+
+        An accepted order is not a filled one, and a refusal for margin comes only in the book.
+        """
+        hedges = [name for name, intent in self.intents.items() if intent.side is Side.BUY]
+        if not hedges:
+            return None
+        for wait in (0.0, *LOOKUPS_S):
+            await asyncio.sleep(wait)
+            if not await self.read_book():
+                return "hedge_unconfirmed"
+            states = {self.intents[name].state for name in hedges}
+            if states == {State.FILLED}:
+                return None
+            if not all(state.placed for state in states):
+                return "hedge_failed"
+        return "hedge_unfilled"
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
         for wait in (*BACKOFF_S, None):
