@@ -190,9 +190,7 @@ class Table:
         """A put for `transact`."""
         return self._action("Put", {"Item": _encode(item)}, condition, values)
 
-    def updating(
-        self, key: Key, expression: str, condition: str | None = None, **values: object
-    ) -> dict[str, Any]:
+    def updating(self, key: Key, expression: str, condition: str | None = None, **values: object) -> dict[str, Any]:
         """An update for `transact`."""
         body = {"Key": _encode(key), "UpdateExpression": expression}
         return self._action("Update", body, condition, values)
