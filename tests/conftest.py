@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from cdk_stack.environment import environment
@@ -36,8 +36,8 @@ for unwanted in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
 
 
 # No test fails for the speed of the machine it runs on.
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
+hypothesis.settings.register_profile("steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture
