@@ -1,4 +1,4 @@
-"""`python -m sandbox run|demo`."""
+"""`python -m sandbox run|demo|logs`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.demo.play import play
+from sandbox.platform.aws import connect
+from sandbox.platform.function_logs import lines
 from sandbox.platform.places import Places, Ports
+from sandbox.platform.record import Record
 from sandbox.platform.run import run as run_platform
 from sandbox.problem import Problem
 
@@ -35,6 +38,14 @@ def demo(port: Port = 4566, state: State = Path(".local")) -> None:  # noqa: ARG
     """Play a trading day on the running platform; the folder says where that is."""
     with _one_line_on_trouble():
         play(Places(state), _console())
+
+
+@app.command()
+def logs(function: str = typer.Argument("", help="A part of its name."), state: State = Path(".local")) -> None:
+    """Show what the functions of the running platform wrote."""
+    with _one_line_on_trouble():
+        for line in lines(connect(Record.read(Places(state).record).aws_endpoint_url), function):
+            typer.echo(line)
 
 
 @contextmanager

@@ -366,11 +366,15 @@ class FakeRuns:
     kept: list[Ticket] = field(default_factory=list)
     closed: dict[str, Report] = field(default_factory=dict)
 
-    def plan(self, run_id: str) -> Plan:
-        try:
-            return self.plans[run_id]
-        except KeyError:
-            raise NotFound("No such execution") from None
+    def announce(self, tenant: Tenant, due: Due) -> None:
+        plan = Plan(due=due, plan_id="", shards=0, tenants={tenant.key: ()}, venues=())
+        self.plans.setdefault(due.run_id, plan)
+
+    def get(self, tenant: Tenant, run_id: str) -> Plan:
+        plan = self.plans.get(run_id)
+        if plan is None or tenant.key not in plan.tenants:
+            raise NotFound("No such execution")
+        return plan
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         mine = (ticket for ticket in self.kept if (ticket.run_id, ticket.shard) == (run_id, shard))

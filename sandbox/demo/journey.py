@@ -99,7 +99,10 @@ class Journey:
             if reply.ok and reply.body["status"] == "completed":
                 return reply
             time.sleep(POLL_S)
-        raise Problem(f"the run {run_id} was not completed within {PATIENCE_S:.0f} s of its boundary")
+        raise Problem(
+            f"the run {run_id} was not completed within {PATIENCE_S:.0f} s of its boundary; "
+            "`.venv/bin/python -m sandbox logs` shows what the functions wrote"
+        )
 
     def compare(self, run: Mapping[str, Any]) -> list[str]:
         """Show the orders, hold them against the broker's own book, and return what is off."""

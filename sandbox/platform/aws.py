@@ -26,19 +26,20 @@ class Aws(NamedTuple):
     cognito: "CognitoIdentityProviderClient"
     dynamodb: "DynamoDBClient"
     functions: "LambdaClient"
+    logs: Any
     parameters: Any
 
 
-def connect(ports: Ports) -> Aws:
+def connect(url: str) -> Aws:
     """Clients that know the emulator alone."""
     session = boto3.session.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION)
     config = Config(read_timeout=120, retries={"total_max_attempts": 1})
-    url = ports.gateway_url
     return Aws(
         session.client("cloudformation", endpoint_url=url, config=config),
         session.client("cognito-idp", endpoint_url=url, config=config),
         session.client("dynamodb", endpoint_url=url, config=config),
         session.client("lambda", endpoint_url=url, config=config),
+        session.client("logs", endpoint_url=url, config=config),
         session.client("ssm", endpoint_url=url, config=config),
     )
 

@@ -28,7 +28,7 @@ def run(places: Places, ports: Ports, console: Console) -> None:
         panel.show(console, record, places)
         while True:
             _stay(children, TOKENS_RENEWED_S)
-            sign_in_again(connect(ports), record, places)
+            sign_in_again(connect(ports.gateway_url), record, places)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def platform(places: Places, ports: Ports, console: Console) -> Iterator[tuple[R
             console.print(f"ended {ended} processes of an earlier start", style="dim")
         check_ports(ports)
         with _servers(places, ports, steps) as children:
-            aws = connect(ports)
+            aws = connect(ports.gateway_url)
             stack = deploy(aws, places, ports, steps)
             with steps.step("sign everybody in, seed the marketplace"):
                 record = seed(aws, stack, places, ports)

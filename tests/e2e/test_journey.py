@@ -10,7 +10,6 @@ import pytest
 
 from sandbox.instruments import Listed, listed
 from sandbox.platform.aws import connect
-from sandbox.platform.places import Ports
 from tests.e2e.actors import Run, User, a_linked_user, a_ready_user, a_template, another_partner, completed, fire
 from tests.e2e.platform import Platform
 
@@ -55,7 +54,7 @@ def day(platform: Platform) -> Day:
 
 def _let_the_token_expire(platform: Platform, user: User) -> None:
     """Time passes: what the broker said of the token's end now lies in the past."""
-    table = connect(Ports.following(platform.port)).dynamodb
+    table = connect(platform.record.aws_endpoint_url).dynamodb
     name = table.list_tables()["TableNames"][0]
     account = user.partner.get(f"/partner/broker-accounts/{user.client_id}").expect(200)["broker_account"]
     rows = table.query(

@@ -8,14 +8,14 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-import boto3
 import pytest
 
-from sandbox.platform.aws import ACCOUNT, REGION
+from sandbox.platform.aws import connect
 from tests.e2e.actors import PATIENCE_S, Run, User, a_ready_user, a_template, completed, fire
 from tests.e2e.platform import Platform
 
@@ -36,7 +36,24 @@ def with_orders_at_the_broker(count: int) -> Moment:
     return lambda _, user: len(user.booked()) >= count
 
 
-@pytest.fixture
+MOMENTS: Mapping[str, Moment] = {
+    "while it warms up": before_the_boundary(timedelta(seconds=4)),
+    "just before the boundary": before_the_boundary(timedelta(milliseconds=300)),
+    "after the first order": with_orders_at_the_broker(1),
+    "between hedges and sells": with_orders_at_the_broker(2),
+    "amid the sells": with_orders_at_the_broker(3),
+}
+
+
+class Killed(NamedTuple):
+    """A run whose executor was killed, and which ended all the same."""
+
+    user: User
+    run: Run
+    attempts: list[int]
+
+
+@pytest.fixture(scope="module")
 def slow_broker(platform: Platform) -> Iterator[None]:
     broker = platform.broker()
     broker.put("/control/behaviour", {"latency_ms": ANSWER_MS}).expect(200)
@@ -44,55 +61,60 @@ def slow_broker(platform: Platform) -> Iterator[None]:
     broker.put("/control/behaviour", {"latency_ms": 0}).expect(200)
 
 
-def kill_the_executor(platform: Platform, when: Callable[[], bool]) -> int:
-    """Wait for the moment, kill, and return how many workers there were."""
+@pytest.fixture(scope="module")
+def killed(platform: Platform, slow_broker: None) -> Mapping[str, Killed]:
+    """One run for each moment; while one recovers, the next waits for its boundary."""
+    template_ids = {name: a_template(platform) for name in MOMENTS}
+    users = {name: a_ready_user(platform) for name in MOMENTS}
+    for name, user in users.items():
+        user.subscribe(template_ids[name])
+    begun = {name: _begin_and_kill(platform, users[name], template_ids[name], MOMENTS[name]) for name in MOMENTS}
+    ended = {name: completed(users[name].partner, run) for name, run in begun.items()}
+    return {name: Killed(users[name], run, _attempts(platform, run)) for name, run in ended.items()}
+
+
+def _begin_and_kill(platform: Platform, user: User, template_id: str, moment: Moment) -> Run:
+    run = fire(user.partner, template_id)
     patience = time.monotonic() + PATIENCE_S
-    while not when():
+    while not moment(run, user):
         assert time.monotonic() < patience, "the moment to kill never came"
         time.sleep(0.01)
-    workers = platform.workers(EXECUTOR)
-    for worker in workers:
+    for worker in platform.workers(EXECUTOR):
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
-    return len(workers)
+    return run
 
 
-def attempts(platform: Platform, run: Run) -> list[int]:
+def _attempts(platform: Platform, run: Run) -> list[int]:
     """The attempts at the run's shard that lived to log their end, from 0."""
-    logs = boto3.client(
-        "logs",
-        endpoint_url=platform.record.aws_endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="test",
-    )
+    logs = connect(platform.record.aws_endpoint_url).logs
     events = logs.filter_log_events(logGroupName=f"/aws/lambda/quantleap-dev-{EXECUTOR}")["events"]
     lines = [json.loads(event["message"]) for event in events if run.run_id in event["message"]]
     return sorted(line["attempt"] for line in lines if line["message"] == "shard done")
 
 
-@pytest.mark.usefixtures("slow_broker")
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(before_the_boundary(timedelta(seconds=4)), id="while it warms up"),
-        pytest.param(before_the_boundary(timedelta(milliseconds=300)), id="just before the boundary"),
-        pytest.param(with_orders_at_the_broker(1), id="after the first order"),
-        pytest.param(with_orders_at_the_broker(2), id="between hedges and sells"),
-        pytest.param(with_orders_at_the_broker(3), id="amid the sells"),
-    ],
-)
-def test_a_killed_executor_leaves_one_order_per_intent(platform: Platform, moment: Moment) -> None:
-    user, template_id = a_ready_user(platform), a_template(platform)
-    user.subscribe(template_id)
-    run = fire(user.partner, template_id)
+@pytest.fixture(params=MOMENTS)
+def case(killed: Mapping[str, Killed], request: pytest.FixtureRequest) -> Killed:
+    return killed[request.param]
 
-    assert kill_the_executor(platform, lambda: moment(run, user))
-    orders = completed(user.partner, run).orders(user)
 
-    assert attempts(platform, run)[-1] > 0
-    assert Counter(order["tag"] for order in user.booked()) == Counter(order["tag"] for order in orders)
-    assert [order["side"] for order in user.booked()] == ["BUY", "BUY", "SELL", "SELL"]
+def test_a_killed_executor_is_started_again(case: Killed) -> None:
+    assert len(case.attempts) == 1
+    assert case.attempts[0] > 0
+
+
+def test_a_killed_executor_leaves_one_order_for_each_intent(case: Killed) -> None:
+    tags = Counter(order["tag"] for order in case.run.orders(case.user))
+    assert len(tags) == 4
+    assert Counter(order["tag"] for order in case.user.booked()) == tags
+
+
+def test_a_killed_executor_leaves_hedges_before_sells_and_none_too_early(case: Killed) -> None:
+    assert [order["side"] for order in case.user.booked()] == ["BUY", "BUY", "SELL", "SELL"]
+    assert all(datetime.fromisoformat(order["arrived_at"]) >= case.run.boundary for order in case.user.booked())
+
+
+def test_a_killed_executor_leaves_a_run_that_reads_complete(case: Killed) -> None:
+    orders = case.run.orders(case.user)
     assert {order["state"] for order in orders} <= {"acknowledged", "filled", "open"}
-    assert all(datetime.fromisoformat(order["arrived_at"]) >= run.boundary for order in user.booked())
-    assert {order["order_id"] for order in orders} == {order["order_id"] for order in user.booked()}
+    assert {order["order_id"] for order in orders} == {order["order_id"] for order in case.user.booked()}

@@ -12,8 +12,10 @@ import pytest
 from quantleap.adapters import keys
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
 from quantleap.adapters.logins import TableLogins
+from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
+from quantleap.adapters.tenant_runs import TableTenantRuns
 from quantleap.domain.account import OAuthState
 from quantleap.domain.errors import AlreadySubscribed, InvalidRequest
 from quantleap.domain.subscription import Action, NewSubscription, SubscriptionFilter
@@ -22,10 +24,12 @@ from tests.builders import (
     ASHA,
     ASHAS_MAIL,
     NINE_TWENTY,
+    RUN,
     TEMPLATE,
     ZEBU,
     Clock,
     a_key,
+    a_plan,
     a_subscription,
     a_template,
     counting,
@@ -231,3 +235,16 @@ def test_accounts_and_subscriptions_share_the_user_without_meeting(market: Store
 
     assert [account.client_id for account in TableBrokerAccounts(table).of_user(ASHA)] == ["ZEBU123"]
     assert len(TableSubscriptions(table).of_user(ASHA, None)) == 1
+
+
+def test_an_announced_run_gives_way_to_its_plan_whoever_comes_first(table: Table) -> None:
+    mine, runs, plan = TableTenantRuns(table), TableRuns(table), a_plan()
+
+    mine.announce(ZEBU, plan.due)
+    announced = mine.get(ZEBU, RUN)
+    runs.adopt_plan(plan)
+    mine.announce(ZEBU, plan.due)
+
+    assert announced.tenants == {ZEBU.key: ()}
+    assert mine.get(ZEBU, RUN) == plan
+    assert runs.of_tenant(ZEBU, 10, None).items == [plan]

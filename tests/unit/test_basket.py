@@ -1,4 +1,5 @@
 from datetime import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -45,8 +46,10 @@ def test_a_strategy_nobody_could_trade_is_refused(change: dict[str, Any], said: 
     assert said in found["strategies[0]"]
 
 
-@pytest.mark.parametrize("text", ["9:20", "24:00", "09:60", "09:20:00", "", "noon"])
-def test_times_are_written_as_hh_mm(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["9:20", "24:00", "09:60", "09:20:00", "", "noon", "09:2\u0660", 920, Decimal("0.3"), None]
+)
+def test_times_are_written_as_hh_mm(text: object) -> None:
     assert list(complaints(a_draft(entry_time=text))) == ["strategies[0].entry_time"]
 
 

@@ -35,7 +35,7 @@ LEAD = timedelta(seconds=12)
 def fire(starter: FakeStarter, clock: Clock | None = None, key: PartnerKey | None = None, **wanted: Any) -> Due:
     baskets = FakeBaskets(a_template(), a_basket(basket_id="bsk_hidden"))
     asked = parse(NewRun, {"template_id": TEMPLATE, **wanted})
-    return executions.fire(baskets, starter, clock or Clock(), LEAD, key or a_key(), asked)
+    return executions.fire(baskets, FakeRuns(), starter, clock or Clock(), LEAD, key or a_key(), asked)
 
 
 def test_a_sandbox_run_fires_at_the_next_second_that_leaves_time_to_warm_up() -> None:
@@ -114,14 +114,14 @@ def test_a_private_template_of_another_partner_cannot_be_fired() -> None:
     baskets = FakeBaskets(a_template(marketplace=config))
 
     with pytest.raises(NotFound):
-        executions.fire(baskets, FakeStarter(), Clock(), LEAD, a_key(), NewRun(template_id=TEMPLATE))
+        executions.fire(baskets, FakeRuns(), FakeStarter(), Clock(), LEAD, a_key(), NewRun(template_id=TEMPLATE))
 
 
 def test_a_run_is_planned_then_running_then_completed() -> None:
     runs, clock = FakeRuns({RUN: a_plan()}), Clock(NINE_TWENTY - timedelta(seconds=1))
 
     def status() -> RunStatus:
-        return executions.one(runs, FakeUsers(), clock, ZEBU, RUN).status
+        return executions.one(runs, runs, FakeUsers(), clock, ZEBU, RUN).status
 
     before = status()
     clock.passes(seconds=1)
@@ -136,7 +136,7 @@ def test_a_tenant_reads_its_own_users_and_a_report_of_those_alone() -> None:
     plan = a_plan(tenants={ZEBU.key: (0,), OTHERS.key: (0,)})
     runs = FakeRuns({RUN: plan}, [mine, theirs], {RUN: Report(seats=2)})
 
-    found = executions.one(runs, FakeUsers(a_user()), Clock(), ZEBU, RUN)
+    found = executions.one(runs, runs, FakeUsers(a_user()), Clock(), ZEBU, RUN)
 
     assert found.tickets == [mine]
     assert found.report is not None
@@ -145,12 +145,29 @@ def test_a_tenant_reads_its_own_users_and_a_report_of_those_alone() -> None:
 
 
 def test_an_open_run_has_no_report() -> None:
-    assert executions.one(FakeRuns({RUN: a_plan()}), FakeUsers(), Clock(), ZEBU, RUN).report is None
+    runs = FakeRuns({RUN: a_plan()})
+
+    assert executions.one(runs, runs, FakeUsers(), Clock(), ZEBU, RUN).report is None
 
 
 def test_a_run_without_users_of_the_tenant_is_not_found() -> None:
+    runs = FakeRuns({RUN: a_plan()})
+
     with pytest.raises(NotFound):
-        executions.one(FakeRuns({RUN: a_plan()}), FakeUsers(), Clock(), OTHERS, RUN)
+        executions.one(runs, runs, FakeUsers(), Clock(), OTHERS, RUN)
+
+
+def test_a_sandbox_run_can_be_read_at_once_and_ends_empty_when_nobody_follows() -> None:
+    runs, clock = FakeRuns(), Clock()
+    asked = NewRun(template_id=TEMPLATE)
+    due = executions.fire(FakeBaskets(a_template()), runs, FakeStarter(), clock, LEAD, a_key(), asked)
+
+    before = executions.one(runs, runs, FakeUsers(), clock, ZEBU, due.run_id)
+    clock.passes(seconds=12)
+    after = executions.one(runs, runs, FakeUsers(), clock, ZEBU, due.run_id)
+
+    assert (before.status, before.report) == ("planned", None)
+    assert (after.status, after.tickets, after.report) == ("completed", [], Report())
 
 
 def test_a_tenants_runs_are_listed_newest_first() -> None:
@@ -171,13 +188,19 @@ def test_a_report_counts_states_reasons_and_the_worst_times() -> None:
         a_ticket(subscription_id="sub_3", intents=(), skipped="paused"),
     ]
 
-    report = report_of(tickets)
+    report = report_of([tickets])
 
     assert report.seats == 3
     assert report.counts == {"filled": 1, "refused": 1, "unknown": 1}
     assert (report.skipped, report.refused) == ({"paused": 1}, {"insufficient_funds": 1, "unknown": 1})
     assert (report.boundary_error_ms, report.dispatch_p99_ms) == (Decimal("0.412"), Decimal(1))
     assert report.acknowledge_p99_ms == Decimal("52.3")
+
+
+def test_a_shard_that_was_not_served_to_its_end_is_missed() -> None:
+    shards = [[a_ticket()], [a_ticket(settled=False)], []]
+
+    assert report_of(shards).missing_shards == 2
 
 
 def test_a_report_of_nobody_is_empty() -> None:

@@ -73,7 +73,7 @@ class PricingType(StrEnum):
 
 
 def _clock_text(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+    if not isinstance(value, time) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value), re.ASCII):
         raise ValueError("write it as HH:MM, 24 hours, IST")
     return value
 

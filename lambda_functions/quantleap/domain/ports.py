@@ -184,11 +184,18 @@ class Subscriptions(Protocol):
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
 
 
+class TenantRuns(Protocol):
+    """A tenant's part of the runs."""
+
+    def announce(self, tenant: Tenant, due: Due) -> None:
+        """Let a run be read before it is planned; a plan that is there already stays."""
+
+    def get(self, tenant: Tenant, run_id: str) -> Plan:
+        """The tenant's part of a run's plan, strongly consistent; raises `NotFound`."""
+
+
 class RunRecords(Protocol):
     """Runs as they are read afterwards."""
-
-    def plan(self, run_id: str) -> Plan:
-        """The plan of a run; raises `NotFound`."""
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         """A shard's tickets, all or one tenant's: one query."""
@@ -202,6 +209,9 @@ class RunRecords(Protocol):
 
 class Runs(RunRecords, Protocol):
     """Runs: plans, decisions, tickets, leases, reports."""
+
+    def plan(self, run_id: str) -> Plan:
+        """The plan of a run; raises `NotFound`."""
 
     def adopt_plan(self, plan: Plan) -> Plan:
         """Store the plan, or return the one already stored for the run."""

@@ -61,14 +61,19 @@ def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:
     return RunStatus.PLANNED if now < boundary else RunStatus.RUNNING
 
 
-def report_of(tickets: Sequence[Ticket]) -> Report:
-    """What became of some of a run's tickets, added up; times in milliseconds after the boundary."""
+def report_of(shards: Sequence[Sequence[Ticket]]) -> Report:
+    """What became of some tickets of a run's shards, added up; times in milliseconds after the boundary.
+
+    A shard that was not served to its end counts as missing: its silence is no success.
+    """
+    tickets = [ticket for shard in shards for ticket in shard]
     intents = [intent for ticket in tickets for intent in ticket.intents]
     first = sorted(sent for ticket in tickets if (sent := _first_sent(ticket)) is not None)
     acknowledged = sorted(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None)
     refusals = (i.reason or str(i.state) for i in intents if not i.state.placed)
     return Report(
         seats=len({ticket.subscription_id for ticket in tickets}),
+        missing_shards=sum(not shard or not all(ticket.settled for ticket in shard) for shard in shards),
         counts=dict(Counter(str(intent.state) for intent in intents)),
         skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
         refused=dict(Counter(refusals)),

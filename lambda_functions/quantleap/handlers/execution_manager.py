@@ -22,7 +22,9 @@ def listing(key: PartnerKey, ask: Ask) -> Reply:
 @api.partner("GET /partner/executions/{run_id}", Permission.EXECUTIONS_READ)
 def one(key: PartnerKey, ask: Ask) -> Reply:
     """One run, with every order of the tenant's users."""
-    found = executions.one(wiring.runs(), wiring.users(), wiring.clock, key.tenant, ask.id("run_id"))
+    found = executions.one(
+        wiring.tenant_runs(), wiring.runs(), wiring.users(), wiring.clock, key.tenant, ask.id("run_id")
+    )
     return Reply(200, views.execution(found))
 
 
@@ -30,7 +32,9 @@ def one(key: PartnerKey, ask: Ask) -> Reply:
 def fire(key: PartnerKey, ask: Ask) -> Reply:
     """Fire a template for a test key's users, seconds from now."""
     lead = timedelta(seconds=settings().sandbox_lead_s)
-    due = executions.fire(wiring.baskets(), wiring.starter(), wiring.clock, lead, key, ask.body(NewRun))
+    due = executions.fire(
+        wiring.baskets(), wiring.tenant_runs(), wiring.starter(), wiring.clock, lead, key, ask.body(NewRun)
+    )
     return Reply(202, views.fired(due))
 
 

@@ -18,6 +18,7 @@ from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.starter import StateMachineStarter
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
+from quantleap.adapters.tenant_runs import TableTenantRuns
 from quantleap.adapters.users import TableUsers
 from quantleap.adapters.vault import SecretsManagerVault
 from quantleap.domain.clock import Clock
@@ -112,6 +113,12 @@ def subscriptions() -> TableSubscriptions:
 def runs() -> TableRuns:
     """Runs."""
     return TableRuns(table())
+
+
+@cache
+def tenant_runs() -> TableTenantRuns:
+    """Each tenant's part of the runs."""
+    return TableTenantRuns(table())
 
 
 @cache

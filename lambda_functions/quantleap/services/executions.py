@@ -11,7 +11,7 @@ from quantleap.domain.errors import Forbidden, NotFound
 from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment, PartnerKey, Tenant
-from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, Users
+from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, TenantRuns, Users
 from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of, sandbox_boundary, status
 
 
@@ -30,25 +30,35 @@ def listing(runs: RunRecords, tenant: Tenant, wanted: RunFilter) -> Page[Plan]:
     return runs.of_tenant(tenant, wanted.limit, wanted.next_token)
 
 
-def one(runs: RunRecords, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
+def one(mine: TenantRuns, runs: RunRecords, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
     """A run with what became of the tenant's users in it; a run that concerns none of them is not found."""
-    plan = runs.plan(wanted)
-    shards = plan.tenants.get(tenant.key)
-    if shards is None:
-        raise NotFound("No such execution")
-    closed = runs.closing(wanted) is not None
-    tickets = list(chain.from_iterable(runs.tickets(wanted, shard, tenant.key) for shard in shards))
+    plan = mine.get(tenant, wanted)
+    shards = [runs.tickets(wanted, shard, tenant.key) for shard in plan.tenants[tenant.key]]
+    tickets = list(chain.from_iterable(shards))
+    now = clock()
+    closed = runs.closing(wanted) is not None if shards else now >= plan.due.boundary
     return Execution(
         plan=plan,
-        status=status(plan.due.boundary, clock(), closed=closed),
+        status=status(plan.due.boundary, now, closed=closed),
         tickets=tickets,
         users=users.many(ticket.user_id for ticket in tickets),
-        report=report_of(tickets) if closed else None,
+        report=report_of(shards) if closed else None,
     )
 
 
-def fire(baskets: Baskets, starter: Starter, clock: Clock, lead: timedelta, key: PartnerKey, wanted: NewRun) -> Due:
-    """Run every strategy of a template for the users of a test key, at a whole second soon."""
+def fire(
+    baskets: Baskets,
+    mine: TenantRuns,
+    starter: Starter,
+    clock: Clock,
+    lead: timedelta,
+    key: PartnerKey,
+    wanted: NewRun,
+) -> Due:
+    """Run every strategy of a template for the users of a test key, at a whole second soon.
+
+    It can be read at once, and stays empty when none of them follows the template.
+    """
     if key.environment is not Environment.TEST:
         raise Forbidden("Only test keys may fire a template", code="sandbox_only")
     boundary = sandbox_boundary(wanted.at, clock(), lead)
@@ -66,4 +76,5 @@ def fire(baskets: Baskets, starter: Starter, clock: Clock, lead: timedelta, key:
         scope=scope,
     )
     starter.start(due, {"at": boundary.astimezone(UTC).isoformat(), "template_id": due.template_id, "scope": scope})
+    mine.announce(key.tenant, due)
     return due

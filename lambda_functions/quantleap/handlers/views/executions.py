@@ -10,7 +10,7 @@ type Body = dict[str, Any]
 
 
 def fired(due: Due) -> Body:
-    """A sandbox run on its way; it can be read once it is planned, a moment later."""
+    """A sandbox run on its way."""
     return {
         **_due(due),
         "message": "Execution started",
