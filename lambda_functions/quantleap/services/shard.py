@@ -5,10 +5,8 @@ and whoever takes over reads the brokers' books before it sends what is missing.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -31,6 +29,7 @@ from quantleap.domain.ports import (
     Subscriptions,
     Timer,
 )
+from quantleap.domain.runs import report_of
 from quantleap.domain.subscription import Status
 from quantleap.services.gate import Fenced, Gate, from_ns, to_ns
 from quantleap.services.trader import Trader
@@ -90,7 +89,7 @@ async def serve(desk: Desk, errand: Errand) -> Report:
     if failures:
         message = "some accounts' orders ended in a fault; the next attempt finds out what became of them"
         raise BaseExceptionGroup(message, list(failures.values()))
-    report = _report([*done, *settled])
+    report = report_of([[*done, *settled]])
     await asyncio.to_thread(desk.runs.report, errand.run_id, errand.shard, report)
     return report
 
@@ -256,28 +255,3 @@ async def _settle(desk: Desk, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
     except Conflict:
         raise Fenced from None
     return tickets
-
-
-def _report(tickets: Sequence[Ticket]) -> Report:
-    intents = [intent for ticket in tickets for intent in ticket.intents]
-    first = sorted(sent for ticket in tickets if (sent := _first_sent(ticket)) is not None)
-    acknowledged = sorted(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None)
-    refusals = (i.reason or i.state for i in intents if not i.state.placed)
-    return Report(
-        seats=len({ticket.subscription_id for ticket in tickets}),
-        counts=dict(Counter(str(intent.state) for intent in intents)),
-        skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
-        refused=dict(Counter(refusals)),
-        boundary_error_ms=first[0] if first else None,
-        dispatch_p99_ms=_p99(first),
-        acknowledge_p99_ms=_p99(acknowledged),
-    )
-
-
-def _first_sent(ticket: Ticket) -> Decimal | None:
-    return min((i.sent_after_ms for i in ticket.intents if i.sent_after_ms is not None), default=None)
-
-
-def _p99(ordered: Sequence[Decimal]) -> Decimal | None:
-    """The value that 99 of 100 do not exceed (nearest rank)."""
-    return ordered[-(-len(ordered) * 99 // 100) - 1] if ordered else None
