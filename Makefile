@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo test lint style types quick-tests journey-tests lock clean stale
+.PHONY: help setup environments run demo test lint style types quick-tests sdk-tests journey-tests sdks lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -27,9 +27,11 @@ run: setup ## start the local platform; Ctrl-C ends it
 demo: setup ## play a trading day's journey on the running platform
 	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)"
 
+
 test: setup ## check style and types, pass every test
 	@$(MAKE) style
 	@$(MAKE) -j2 types quick-tests
+	@$(MAKE) sdk-tests
 	@$(MAKE) journey-tests
 
 lint: setup ## check style and types
@@ -46,7 +48,11 @@ types:
 
 quick-tests:
 	@echo "tests: unit, integration, infrastructure"
-	@.venv/bin/pytest -m "not e2e" -n auto --maxprocesses 4 --dist loadfile
+	@.venv/bin/pytest -m "not e2e and not sdk" -n auto --maxprocesses 4 --dist loadfile
+
+sdk-tests: setup sdks
+	@echo "tests: our orders beside those of the brokers' own clients"
+	@.venv/bin/pytest -m sdk
 
 journey-tests:
 	@echo "tests: end to end, on a local platform of their own"
@@ -65,6 +71,9 @@ setup: ## install what is missing; done by the others too
 	[ "$$(npm --version 2>/dev/null | cut -d. -f1)" -ge 8 ] 2>/dev/null || \
 		{ echo "npm is missing or older than 8: install the npm that comes with Node.js" >&2; exit 1; }; \
 	$(TAKE_TURNS) $(MAKE) -s environments; }
+
+sdks: # the brokers' own clients; only what compares us with them needs these
+	@$(MAKE) -q .sdks/.ready || $(TAKE_TURNS) $(MAKE) -s .sdks/.ready
 
 environments: .venv/.ready .emulator/.ready node_modules/.ready
 
@@ -95,6 +104,10 @@ endef
 	@echo "set-up: AWS emulator (.emulator)"
 	$(environment)
 
+.sdks/.ready: tests/sdk/requirements.txt $(shell [ -x .sdks/bin/python ] || echo stale) | $(UV_READY)
+	@echo "set-up: the brokers' own clients (.sdks)"
+	$(environment)
+
 node_modules/.ready: package-lock.json package.json
 	@echo "set-up: CDK command line (node_modules)"
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
@@ -112,7 +125,8 @@ lock: $(UV_READY) ## write the lists of exact versions from pyproject.toml
 		-c sandbox/emulator-requirements.txt -o requirements.txt
 	@$(LOCK) $(BY) (boto3 is not in the layer: the Lambda runtime has it)" pyproject.toml \
 		-c requirements.txt -o lambda_functions/requirements.txt
+	@$(LOCK) $(BY)" --group sdks -o tests/sdk/requirements.txt
 
 clean: ## remove all that was installed or made here, local data too
-	@rm -rf .venv .emulator .tools node_modules .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .emulator .sdks .tools node_modules .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

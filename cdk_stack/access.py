@@ -5,72 +5,56 @@ Transactions need no action of their own; they are allowed by those of the write
 
 from typing import NamedTuple
 
-from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 
+from cdk_stack.constructs.credential_vault import CredentialVault, Use
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.plans_bucket import PlansBucket
 
 
 class Access(NamedTuple):
-    """Actions on the table, on the stage's secrets, and on the plans."""
+    """Actions on the table, what it does with the vault, and actions on the plans and on lists of contracts."""
 
     table: tuple[str, ...]
-    secrets: tuple[str, ...] = ()
+    vault: Use | None = None
     plans: tuple[str, ...] = ()
+    masters: tuple[str, ...] = ()
 
 
 ACCESS = {
     "partner-auth": Access(("GetItem",)),
-    "partner-api-manager": Access(("GetItem", "Query", "PutItem")),
+    "partner-api-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem")),
     "marketplace-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "subscription-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
     ),
-    "basket-manager": Access(("GetItem", "Query", "PutItem")),
+    "basket-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "broker-account-manager": Access(
-        ("GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem"),
-        secrets=("CreateSecret", "PutSecretValue", "GetSecretValue", "DeleteSecret"),
+        ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+        vault=Use.KEEP,
     ),
-    "execution-manager": Access(("GetItem", "BatchGetItem", "Query")),
+    "execution-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")),
     "precision-timer-due": Access(("GetItem", "Query")),
     "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("PutObject",)),
-    "precision-timer-decide": Access(("GetItem", "PutItem"), plans=("PutObject",)),
+    "precision-timer-decide": Access(("GetItem", "PutItem"), plans=("PutObject",), masters=("GetObject", "PutObject")),
     "precision-timer-report": Access(("GetItem", "BatchGetItem", "PutItem")),
     "strategy-executor": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"),
-        secrets=("GetSecretValue", "BatchGetSecretValue"),
+        vault=Use.UNLOCK,
         plans=("GetObject",),
     ),
+    "instrument-masters": Access(("Query", "BatchGetItem"), vault=Use.UNLOCK, masters=("GetObject", "PutObject")),
 }
 
-ON_EVERYTHING = {"BatchGetSecretValue"}
-"""Actions AWS ties to no resource; each value fetched still needs GetSecretValue on its own secret."""
 
-
-def grant_access(functions: Functions, *, table: dynamodb.ITableV2, plans: PlansBucket, secret_prefix: str) -> None:
+def grant_access(functions: Functions, *, table: dynamodb.ITableV2, plans: PlansBucket, vault: CredentialVault) -> None:
     """Write every function's role."""
     for name, access in ACCESS.items():
         function = functions[name]
         table.grant(function, *(f"dynamodb:{action}" for action in access.table))
-        _grant_secrets(function, access.secrets, secret_prefix)
+        if access.vault:
+            vault.grant(function, access.vault)
         if access.plans:
             plans.grant(function, *(f"s3:{action}" for action in access.plans))
-
-
-def _grant_secrets(function: lambda_.Function, actions: tuple[str, ...], prefix: str) -> None:
-    stack = Stack.of(function)
-    own = stack.format_arn(
-        service="secretsmanager",
-        resource="secret",
-        resource_name=f"{prefix}/*",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-    for action in actions:
-        iam.Grant.add_to_principal(
-            grantee=function,
-            actions=[f"secretsmanager:{action}"],
-            resource_arns=["*" if action in ON_EVERYTHING else own],
-        )
+        if access.masters:
+            plans.grant_masters(function, *(f"s3:{action}" for action in access.masters))

@@ -3,16 +3,19 @@
 from cdk_stack.stage import Stage
 
 
-def environment(stage: Stage, *, table: str, plans: str) -> dict[str, str]:
+def environment(stage: Stage, *, table: str, plans: str, vault_key: str | None = None) -> dict[str, str]:
     """Return the variables every function has; what the stage lacks is left out."""
     told = {
         "STAGE": stage.name,
         "TABLE_NAME": table,
         "PLANS_BUCKET": plans,
         "SECRET_PREFIX": stage.secret_prefix,
+        "CREDENTIAL_VAULT": stage.credential_vault,
+        "VAULT_KEY_ID": vault_key,
         "REAL_BROKERS": "true" if stage.real_brokers else "false",
         "SIMULATED_BROKER_URL": stage.simulated_broker_url,
         "MARKET_FEED_URL": stage.feed_url,
+        "EGRESS_IP": stage.egress_ip,
         "MARKET_HOURS": stage.market_hours,
         "WARM_LEAD_S": str(stage.warm_lead_s),
         "LAST_LOOK_LEAD_S": str(stage.last_look_lead_s),

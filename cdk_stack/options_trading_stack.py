@@ -6,8 +6,10 @@ from constructs import Construct
 from cdk_stack.access import grant_access
 from cdk_stack.bundling import FunctionCode
 from cdk_stack.constructs.alarms import Alarms
+from cdk_stack.constructs.credential_vault import CredentialVault
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.identity import Identity
+from cdk_stack.constructs.instrument_masters import InstrumentMasters
 from cdk_stack.constructs.partner_api import PartnerApi
 from cdk_stack.constructs.plans_bucket import PlansBucket
 from cdk_stack.constructs.precision_timer import PrecisionTimer
@@ -31,6 +33,7 @@ class OptionsTradingStack(Stack):
         self.identity = Identity(self, "Identity", name=f"{stage.prefix}-users", keep=keep)
         self.trading = TradingTable(self, "Trading", name=f"{stage.prefix}-trading-configurations", keep=keep)
         self.plans = PlansBucket(self, "Plans", keep=keep)
+        self.vault = CredentialVault(self, "CredentialVault", stage=stage)
         self.functions = Functions(self, "Functions", stage=stage, code=code, environment=self._told(stage))
         self.timer = PrecisionTimer(
             self, "PrecisionTimer", stage=stage, functions=self.functions, plans=self.plans.bucket
@@ -38,13 +41,19 @@ class OptionsTradingStack(Stack):
         self.partner_api = PartnerApi(
             self, "PartnerApi", stage=stage, functions=self.functions, pool=self.identity.pool
         )
-        grant_access(self.functions, table=self.trading.table, plans=self.plans, secret_prefix=stage.secret_prefix)
+        self.masters = InstrumentMasters(self, "InstrumentMasters", prefix=stage.prefix, functions=self.functions)
+        grant_access(self.functions, table=self.trading.table, plans=self.plans, vault=self.vault)
         self._let_partners_try_the_timer()
         self.alarms = self._alarms(stage.prefix)
         self._outputs()
 
     def _told(self, stage: StageSettings) -> dict[str, str]:
-        return environment(stage, table=self.trading.table.table_name, plans=self.plans.bucket.bucket_name)
+        return environment(
+            stage,
+            table=self.trading.table.table_name,
+            plans=self.plans.bucket.bucket_name,
+            vault_key=self.vault.key_id,
+        )
 
     def _let_partners_try_the_timer(self) -> None:
         """A sandbox run is started by a request instead of the schedule."""
@@ -61,6 +70,9 @@ class OptionsTradingStack(Stack):
                 "boundary-missed": self.timer.missed.metric_approximate_number_of_messages_visible(),
                 "timer-failed": self.timer.machine.metric_failed(),
                 "executor-failed": self.functions["strategy-executor"].metric_errors(),
+                "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
+                "instrument-master-refused": self.masters.refused,
+                "lot-sizes-differ": self.masters.different_lots,
                 # Not the authorizer's errors: it turns every wrong key away by raising one.
                 "api-failed": self.partner_api.api.metric_server_error(),
             },

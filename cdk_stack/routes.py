@@ -9,6 +9,7 @@ class Auth(StrEnum):
 
     PUBLIC = "public"
     PARTNER = "partner"  # a partner's backend: key and secret, checked by `partner-auth`
+    USER = "user"  # signed in with Cognito; the function takes the user's id from the token alone
     ADMIN = "admin"  # signed in with Cognito; the function itself asks for group `Admins`
 
 
@@ -35,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
         "GET /marketplace/templates",
         "GET /marketplace/templates/{template_id}",
     ),
+    *_routes("broker-account-manager", Auth.PUBLIC, "GET /brokers"),
     *_routes("partner-api-manager", Auth.PARTNER, "GET /partner/me"),
     *_routes(
         "marketplace-manager",
@@ -47,15 +49,16 @@ ROUTES: tuple[Route, ...] = (
         Auth.PARTNER,
         "POST /partner/marketplace/subscribe",
         "GET /partner/subscriptions",
-        "GET,DELETE /partner/subscriptions/{subscription_id}",
+        "GET,PATCH,DELETE /partner/subscriptions/{subscription_id}",
         "PUT /partner/subscriptions/{subscription_id}/pause",
         "PUT /partner/subscriptions/{subscription_id}/resume",
     ),
     *_routes(
         "broker-account-manager",
         Auth.PARTNER,
+        "GET /partner/brokers",
         "POST,GET /partner/broker-accounts",
-        "GET /partner/broker-accounts/{client_id}",
+        "GET,DELETE /partner/broker-accounts/{client_id}",
         "POST /partner/broker-accounts/{client_id}/oauth/initiate",
         "POST /partner/broker-accounts/{client_id}/oauth/callback",
     ),
@@ -67,21 +70,42 @@ ROUTES: tuple[Route, ...] = (
         "POST /partner/sandbox/executions",
     ),
     *_routes(
+        "subscription-manager",
+        Auth.USER,
+        "POST /marketplace/subscribe/{template_id}",
+        "GET /user/subscriptions",
+        "GET,PATCH,DELETE /user/subscriptions/{subscription_id}",
+        "PUT /user/subscriptions/{subscription_id}/pause",
+        "PUT /user/subscriptions/{subscription_id}/resume",
+    ),
+    *_routes(
+        "broker-account-manager",
+        Auth.USER,
+        "POST,GET /user/broker-accounts",
+        "GET,DELETE /user/broker-accounts/{client_id}",
+        "POST /user/broker-accounts/{client_id}/oauth/initiate",
+        "POST /user/broker-accounts/{client_id}/oauth/callback",
+    ),
+    *_routes(
         "partner-api-manager",
         Auth.ADMIN,
         "POST,GET /admin/partner-api-keys",
-        "GET,DELETE /admin/partner-api-keys/{api_key_id}",
+        "GET,PUT,DELETE /admin/partner-api-keys/{api_key_id}",
+        "POST /admin/partner-api-keys/{api_key_id}/rotate",
+        "GET /admin/partner-api-keys/{api_key_id}/usage",
     ),
     *_routes(
         "basket-manager",
         Auth.ADMIN,
         "POST,GET /options/baskets",
-        "GET /options/baskets/{basket_id}",
+        "GET,PUT,DELETE /options/baskets/{basket_id}",
+        "GET /options/baskets/{basket_id}/versions",
+        "POST /options/baskets/{basket_id}/versions/{number}/approve",
     ),
     *_routes(
         "marketplace-manager",
         Auth.ADMIN,
         "GET /admin/marketplace/templates",
-        "POST,DELETE /admin/marketplace/templates/{template_id}",
+        "POST,PUT,DELETE /admin/marketplace/templates/{template_id}",
     ),
 )

@@ -12,8 +12,14 @@ SHORT_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 LONGEST_WARM_LEAD_S = 60
 """The timer starts between one and two minutes before the boundary, and has to plan first."""
 
+IP_V4 = r"^\d{1,3}(\.\d{1,3}){3}$"
+
 Seconds = PositiveInt
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+
+
+OVERRIDES = ("platform", "simulated_broker_url", "market_feed_url", "credential_vault")
+"""Settings that may also be given on the command line."""
 
 
 class InvalidStage(Exception):
@@ -36,8 +42,10 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     real_brokers: bool
     simulated_broker_url: Url | None = None
     market_feed_url: Url | None = None
+    egress_ip: Annotated[str, Field(pattern=IP_V4)] | None = None
     market_hours: Literal["exchange", "always"]
     keep_data: bool
+    credential_vault: Literal["secrets_manager", "kms_envelope"] = "secrets_manager"
     log_retention: Literal["TWO_WEEKS", "FIVE_YEARS"]
     log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
     throttle: Throttle
@@ -88,7 +96,7 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
     name = str(context.get("stage"))
     if name not in stages:
         raise InvalidStage(f"no stage {name!r} in cdk.json; known: {', '.join(stages)} (choose with -c stage=)")
-    overrides = {key: context[key] for key in ("platform", "simulated_broker_url", "market_feed_url") if key in context}
+    overrides = {key: context[key] for key in OVERRIDES if key in context}
     try:
         return Stage.model_validate({"project": context.get("project"), "name": name, **stages[name], **overrides})
     except ValidationError as error:

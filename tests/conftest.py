@@ -15,7 +15,7 @@ from cdk_stack.environment import environment
 from cdk_stack.stage import Stage, read_stage
 from cdk_stack.table_design import INDEXES, PARTITION, SORT, Index
 from quantleap.adapters.table import Table
-from quantleap.runtime import wiring
+from quantleap.runtime import engine, wiring
 from quantleap.runtime.settings import settings
 
 TABLE = "quantleap-test-trading-configurations"
@@ -103,6 +103,6 @@ def dev_stage() -> Stage:
 
 def forget() -> None:
     """Build everything anew when it is next asked for."""
-    for part in (*vars(wiring).values(), settings):
+    for part in (*vars(wiring).values(), *vars(engine).values(), settings):
         if hasattr(part, "cache_clear"):
             part.cache_clear()

@@ -246,6 +246,8 @@ class Store:
     seats: list[Seat] = field(default_factory=list)
     decision: Decision | None = None
     tickets: dict[str, Ticket] = field(default_factory=dict)
+    entered: list[Ticket] = field(default_factory=list)
+    claims: dict[str, list[str]] = field(default_factory=dict)
     reports: dict[int, Report] = field(default_factory=dict)
     lease: dict[str, Any] = field(default_factory=dict)
     basket: Basket | None = None
@@ -295,6 +297,22 @@ class FakeDesk:
             self._store.tickets.setdefault(ticket.name, ticket)
         self._power.step()
         return [self._store.tickets[ticket.name] for ticket in tickets]
+
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+        self._power.step()
+        return self._store.entered
+
+    def claim_exit(self, ticket: Ticket, exit_run: str) -> Sequence[str]:
+        self._power.step()
+        runs = self._store.claims.setdefault(ticket.name, [])
+        if exit_run not in runs:
+            runs.append(exit_run)
+        self._power.step()
+        return runs[: runs.index(exit_run)]
+
+    def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
+        self._power.step()
+        return next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
 
     def settle(self, ticket: Ticket) -> None:
         self._power.step()
@@ -354,6 +372,7 @@ def an_errand(**changes: Any) -> Errand:
         boundary=T,
         template_id="bsk_1",
         version=1,
+        closes=None,
         holder="execution-1",
         attempt=0,
         ends=T + timedelta(seconds=120),

@@ -1,16 +1,21 @@
 """Stores that keep things in memory and refuse what the real ones refuse."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from threading import Lock
 from typing import Any
 
-from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
-from quantleap.domain.basket import Basket
+from quantleap.adapters.brokers.zebu import Zebu
+from quantleap.domain import rate
+from quantleap.domain.account import BrokerAccount, Credentials, FinishedLogin, OAuthState, Session, User
+from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, BrokerFailure, Request
-from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
-from quantleap.domain.execution import Due, Plan, Report, Seat, Ticket
-from quantleap.domain.partner import Environment, PartnerKey, Tenant
+from quantleap.domain.capabilities import Capability
+from quantleap.domain.clock import Clock
+from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound, Unavailable
+from quantleap.domain.execution import Due, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
 from quantleap.domain.ports import (
     Baskets,
     BrokerAccounts,
@@ -19,16 +24,18 @@ from quantleap.domain.ports import (
     Logins,
     Page,
     PartnerKeys,
+    RateBuckets,
     Subscriptions,
     Users,
 )
+from quantleap.domain.rate import Bucket, Counted, DayUsage
 from quantleap.domain.subscription import (
     Action,
     Status,
     Subscription,
     SubscriptionFilter,
 )
-from tests.builders import a_template, a_user, an_account
+from tests.builders import NINE_TWENTY, a_template, a_user, an_account
 
 
 class FakePartnerKeys:
@@ -55,6 +62,33 @@ class FakePartnerKeys:
         return sorted(self.held.values(), key=lambda key: key.created_at, reverse=True)
 
 
+class FakeRateBuckets:
+    """Counts under a lock, as the table does under its conditions; `failing` is a table that does not answer."""
+
+    def __init__(self) -> None:
+        self.failing = False
+        self._buckets: dict[str, Bucket] = {}
+        self._days: dict[tuple[str, date], DayUsage] = {}
+        self._lock = Lock()
+
+    def count(self, api_key_id: str, limits: RateLimits, route: str, at: datetime) -> Counted:
+        if self.failing:
+            raise Unavailable("cannot count", code="rate_counter_unavailable")
+        with self._lock:
+            day = self._days.get((api_key_id, rate.day_of(at))) or DayUsage(rate.day_of(at), 0, {}, at)
+            bucket = self._buckets.get(api_key_id, Bucket())._replace(used=day.requests)
+            refusal = rate.refusal(bucket, limits, at)
+            if refusal is None:
+                bucket = self._buckets[api_key_id] = rate.after_one(bucket, limits, at)
+                routes = {**day.routes, route: day.routes.get(route, 0) + 1}
+                self._days[api_key_id, day.day] = DayUsage(day.day, bucket.used, routes, at)
+            return Counted(rate.standing(bucket, limits, at), refusal)
+
+    def usage(self, api_key_id: str, first: date, last: date) -> Sequence[DayUsage]:
+        mine = [usage for (key, day), usage in self._days.items() if key == api_key_id and first <= day <= last]
+        return sorted(mine, key=lambda usage: usage.day, reverse=True)
+
+
 class FakeHasher:
     """Counts how often it was put to work."""
 
@@ -70,23 +104,49 @@ class FakeHasher:
 
 
 class FakeBaskets:
-    def __init__(self, *held: Basket) -> None:
-        self.held = {basket.basket_id: basket for basket in held}
+    def __init__(self, *held: Basket, clock: Clock = lambda: NINE_TWENTY) -> None:
+        self.held: dict[str, Basket] = {}
+        self.states: dict[tuple[str, int], BasketVersion] = {}
+        self.clock = clock
+        for basket in held:
+            self.add(basket)
 
     def add(self, basket: Basket) -> None:
         self.held[basket.basket_id] = basket
+        self.states[basket.basket_id, 1] = basket.first
 
     def get(self, basket_id: str) -> Basket:
         try:
-            return self.held[basket_id]
+            return self.held[basket_id].as_of(rate.day_of(self.clock()))
         except KeyError:
             raise NotFound("No such template") from None
 
-    def save(self, basket: Basket, *, was: Basket) -> None:
+    def version(self, basket_id: str, number: int) -> BasketVersion:
+        try:
+            return self.states[basket_id, number]
+        except KeyError:
+            raise NotFound("No such version") from None
+
+    def versions(self, basket_id: str) -> Sequence[BasketVersion]:
+        mine = [version for (name, _), version in self.states.items() if name == basket_id]
+        return sorted(mine, key=lambda version: version.number, reverse=True)
+
+    def save(self, basket: Basket, *, was: Basket, written: BasketVersion | None = None) -> None:
         now = self.held[basket.basket_id]
         if now.version != was.version:
             raise Conflict("changed meanwhile")
         self.held[basket.basket_id] = basket.model_copy(update={"subscriber_count": now.subscriber_count})
+        if written is not None:
+            self.states[basket.basket_id, written.number] = written
+
+    def approve(self, basket: Basket, *, was: Basket, approved: BasketVersion) -> None:
+        self.save(basket, was=was, written=approved)
+
+    def remove(self, basket: Basket) -> None:
+        now = self.held[basket.basket_id]
+        if now.version != basket.version or now.marketplace is not None or now.subscriber_count:
+            raise Conflict("changed meanwhile")
+        del self.held[basket.basket_id]
 
     def list(self) -> Sequence[Basket]:
         return sorted(self.held.values(), key=lambda basket: basket.created_at, reverse=True)
@@ -95,8 +155,8 @@ class FakeBaskets:
         offered = [basket for basket in self.held.values() if basket.marketplace is not None]
         return sorted(offered, key=lambda basket: basket.subscriber_count, reverse=True)
 
-    def due(self, slot: str) -> Sequence[tuple[str, tuple[int, ...]]]:
-        return [(b.basket_id, b.slots()[slot]) for b in self.listed() if slot in b.slots()]
+    def due(self, slot: str) -> Sequence[Scheduled]:
+        return [Scheduled(b.basket_id, b.slots()[slot]) for b in self.listed() if slot in b.slots()]
 
 
 class FakeUsers:
@@ -115,12 +175,16 @@ class FakeAccounts:
     def __init__(self, users: FakeUsers, *held: BrokerAccount) -> None:
         self._users = users
         self.held = {(account.user_id, account.client_id): account for account in held}
+        self.traded: Callable[[], Collection[tuple[str, str]]] = tuple
 
     def _owners(self, tenant: Tenant) -> dict[str, str]:
         return {a.client_id: a.user_id for a in self.held.values() if a.tenant == tenant.key}
 
     def known(self, tenant: Tenant, email: str, client_id: str) -> Known:
         return Known(self._users.find(tenant, email), self._owners(tenant).get(client_id))
+
+    def known_user(self, tenant: Tenant, user_id: str, client_id: str) -> Known:
+        return Known(self._users.many([user_id]).get(user_id), self._owners(tenant).get(client_id))
 
     def add(self, account: BrokerAccount, user: User, *, new_user: bool) -> None:
         tenant = Tenant.of(account.tenant)
@@ -139,6 +203,14 @@ class FakeAccounts:
         if self.held[account.user_id, account.client_id].version != account.version - 1:
             raise Conflict("changed meanwhile")
         self.held[account.user_id, account.client_id] = account
+
+    def remove(self, account: BrokerAccount) -> None:
+        key = account.user_id, account.client_id
+        if key not in self.held:
+            raise NotFound("No such broker account")
+        if key in self.traded():
+            raise Conflict("in use", code="broker_account_in_use")
+        del self.held[key]
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
         try:
@@ -200,6 +272,11 @@ class FakeSubscriptions:
         self._users = users
         self._accounts = accounts
         self.held: dict[str, Subscription] = {}
+        accounts.traded = self._traded
+
+    def _traded(self) -> set[tuple[str, str]]:
+        living = (each for each in self.held.values() if each.status is not Status.CANCELLED)
+        return {(each.user_id, allocation.client_id) for each in living for allocation in each.allocations}
 
     def find(self, template_id: str, tenant: Tenant, email: str) -> Found:
         return Found(self._baskets.held.get(template_id), self._users.find(tenant, email))
@@ -240,11 +317,26 @@ class FakeSubscriptions:
         self.held[subscription_id] = found.after(action, at)
         return self.held[subscription_id]
 
+    def split(self, changed: Subscription, *, was: Subscription) -> None:
+        if self.held[changed.subscription_id].version != was.version:
+            raise Conflict("changed meanwhile")
+        for each in changed.allocations:
+            account = self._accounts.get(changed.user_id, each.client_id)
+            if each not in was.allocations and account.account_status != "enabled":
+                raise Conflict("disabled", code="broker_account_disabled")
+        self.held[changed.subscription_id] = changed
+
     def cancel(self, cancelled: Subscription) -> None:
         if self.held[cancelled.subscription_id].version != cancelled.version - 1:
             raise Conflict("changed meanwhile")
         self.held[cancelled.subscription_id] = cancelled
         self._count(cancelled.template_id, -1)
+
+    def close(self, template_id: str, at: datetime, most: int) -> int:
+        closing = self._living(template_id)[:most]
+        for each in closing:
+            self.cancel(each.after(Action.CANCEL, at))
+        return len(closing)
 
     def of_partner(self, tenant: Tenant, wanted: SubscriptionFilter) -> Page[Subscription]:
         mine = [
@@ -291,17 +383,29 @@ class FakeBroker:
     name: str = "zebu"
     client_id: str = "ZEBU123"
     failure: BrokerFailure | None = None
+    owner_id: str | None = None
+    capability: Capability = field(default_factory=lambda: Zebu.capability)
+    came: dict[str, str] = field(default_factory=dict)
+    returned_to: str | None = None
 
-    def login_url(self, credentials: Credentials, state: str) -> str:
-        return f"https://broker.example/login?app={credentials.api_key}&state={state}"
+    def login_url(self, credentials: Credentials, state: str, redirect_url: str | None = None) -> str:
+        back = f"&back={redirect_url}" if redirect_url else ""
+        return f"https://broker.example/login?app={credentials.api_key}&state={state}{back}"
 
-    def exchange(self, credentials: Credentials, client_id: str, code: str) -> Request:
-        return Request("POST", "https://broker.example", f"/token/{code}", {}, b"")
+    def exchange(self, login: FinishedLogin) -> Request:
+        self.came, self.returned_to = login.came, login.redirect_url
+        return Request("POST", "https://broker.example", f"/token/{login.code}", {}, b"")
 
-    def session(self, answer: Answer, at: datetime) -> Session:
+    def session(self, answer: Answer, login: FinishedLogin, at: datetime) -> Session:
         if self.failure is not None:
             raise self.failure
         return Session(access_token="token", client_id=self.client_id, expires_at=at + timedelta(hours=8))
+
+    def profile(self, session: Session) -> Request:
+        return Request("GET", "https://broker.example", "/profile", {}, b"")
+
+    def owner(self, answer: Answer, session: Session) -> str:
+        return self.owner_id or self.client_id
 
 
 @dataclass
@@ -341,13 +445,20 @@ class Stores:
     subscriptions: Subscriptions
     keys: PartnerKeys
     logins: Logins
+    rates: RateBuckets
 
 
 def in_memory() -> Stores:
     baskets, users = FakeBaskets(), FakeUsers()
     accounts = FakeAccounts(users)
     return Stores(
-        baskets, users, accounts, FakeSubscriptions(baskets, users, accounts), FakePartnerKeys(), FakeLogins()
+        baskets,
+        users,
+        accounts,
+        FakeSubscriptions(baskets, users, accounts),
+        FakePartnerKeys(),
+        FakeLogins(),
+        FakeRateBuckets(),
     )
 
 

@@ -39,6 +39,7 @@ FUNCTIONS = (
     Spec("precision-timer-plan", "precision_timer.plan", memory_mb=ONE_CORE_MB, timeout_s=60),
     Spec("precision-timer-decide", "precision_timer.decide", memory_mb=ONE_CORE_MB, timeout_s=20),
     Spec("precision-timer-report", "precision_timer.report", memory_mb=1024, timeout_s=60),
+    Spec("instrument-masters", "instrument_masters.handler", memory_mb=ONE_CORE_MB, timeout_s=300),  # 40 MB of JSON
     Spec("strategy-executor", "strategy_executor.handler", memory_mb=ONE_CORE_MB, timeout_s=180),
 )
 

@@ -49,10 +49,12 @@ class PartnerApi(Construct):
             deploy_options=self._stage_options(stage),
         )
         add_gateway_responses(self.api)
+        signed_in = self._administrators(pool)
         self._doors = {
             Auth.PUBLIC: apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.NONE),
             Auth.PARTNER: apigateway.MethodOptions(authorizer=self._partners(functions)),
-            Auth.ADMIN: apigateway.MethodOptions(authorizer=self._administrators(pool)),
+            Auth.USER: apigateway.MethodOptions(authorizer=signed_in),
+            Auth.ADMIN: apigateway.MethodOptions(authorizer=signed_in),
         }
         self._add_routes(functions)
 

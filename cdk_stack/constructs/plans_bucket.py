@@ -1,4 +1,6 @@
-"""Where a run's plan lies between planning and firing."""
+"""Where a run's plan lies between planning and firing, and brokers' lists of contracts beside it."""
+
+from collections.abc import Iterable
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -32,6 +34,12 @@ class PlansBucket(Construct):
 
     def grant(self, grantee: iam.IGrantable, *actions: str) -> None:
         """Allow exactly these actions on the objects (CDK's own grants use wildcards)."""
-        iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=[self.bucket.arn_for_objects("*")]
-        )
+        self._grant(grantee, actions, self.bucket.arn_for_objects("*"))
+
+    def grant_masters(self, grantee: iam.IGrantable, *actions: str) -> None:
+        """Allow these actions on lists of contracts, and to be told of one that is not there (else S3 says 403)."""
+        self._grant(grantee, actions, self.bucket.arn_for_objects("masters/*"))
+        self._grant(grantee, ("s3:ListBucket",), self.bucket.bucket_arn)
+
+    def _grant(self, grantee: iam.IGrantable, actions: Iterable[str], resource: str) -> None:
+        iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[resource])

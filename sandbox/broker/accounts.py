@@ -7,7 +7,7 @@ the control API. `invalid_api_key` is never known, so that its failure can be tr
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
@@ -16,14 +16,9 @@ from quantleap.domain.clock import IST
 PRESET_APPS = {"test_api_key": "test_api_secret"}
 REFUSED_APP = "invalid_api_key"
 MOCK_CODE = "mock_token_"
-"""A code that starts so needs no login page and may be used again; its client is the request's `uid`."""
+"""A code that starts so needs no login page and may be used again; its client is the one the request names."""
 
 CODE_LIFE = timedelta(seconds=300)
-TOKENS_DIE = time(6)
-"""IST. Indian rules want a fresh login before each trading day; the broker's own hour is not published."""
-
-LEAST_LIFE = timedelta(hours=1)
-"""A session opened shortly before that hour lasts until the next one."""
 
 
 class LoginRefused(Exception):
@@ -46,16 +41,44 @@ class Session(NamedTuple):
     """A client's day; both tokens are good for every call."""
 
     client_id: str
+    api_key: str
     access_token: str
     user_token: str
     refresh_token: str
     expires_at: datetime
 
 
+class Rules(NamedTuple):
+    """What differs from broker to broker.
+
+    `proof` makes what is hashed of key, secret and code, `token` a client's access token. Tokens die at an hour of
+    India; a session opened less than `least_life` before it lasts until the next one.
+    """
+
+    proof: Callable[[str, str, str], str]
+    tokens_die: time
+    least_life: timedelta = timedelta()
+    token: Callable[[str, datetime], str] = lambda _client, _ends: secrets.token_hex(32)
+
+    def proves(self, checksum: str, api_key: str, api_secret: str, code: str) -> bool:
+        """Whether a checksum was made with the app's secret."""
+        proof = hashlib.sha256(self.proof(api_key, api_secret, code).encode()).hexdigest()
+        return hmac.compare_digest(proof.encode(), checksum.encode())
+
+    def ends(self, at: datetime) -> datetime:
+        """When a session that begins at that time is over."""
+        after = (at + self.least_life).astimezone(IST)
+        end = datetime.combine(after.date(), self.tokens_die, IST)
+        return end if end > after else end + timedelta(days=1)
+
+
 class Accounts:
     """Apps, codes and sessions of one broker."""
 
-    def __init__(self, apps: Mapping[str, str] = PRESET_APPS, sessions: list[Session] | None = None) -> None:
+    def __init__(
+        self, rules: Rules, apps: Mapping[str, str] = PRESET_APPS, sessions: list[Session] | None = None
+    ) -> None:
+        self._rules = rules
         self.apps = dict(apps)
         self._codes: dict[str, Code] = {}
         self._sessions: dict[str, Session] = {}
@@ -83,13 +106,32 @@ class Accounts:
 
     def redeem(self, code: str, checksum: str, client_id: str | None, at: datetime) -> Session:
         """Swap a code for a session; the checksum proves the app's secret."""
-        owner = self._mock_owner(code, checksum, client_id) or self._owner(code, checksum, client_id, at)
-        return self._keep(_new_session(owner, at))
+        app, owner = self._mock_owner(code, checksum, client_id) or self._owner(code, checksum, client_id, at)
+        return self.open(owner, app, at)
+
+    def open(self, client_id: str, api_key: str, at: datetime) -> Session:
+        """Begin a session."""
+        ends = self._rules.ends(at)
+        return self._keep(
+            Session(
+                client_id=client_id,
+                api_key=api_key,
+                access_token=self._rules.token(client_id, ends),
+                user_token=secrets.token_hex(32),
+                refresh_token=secrets.token_hex(32),
+                expires_at=ends,
+            )
+        )
+
+    def session_of(self, token: str, at: datetime) -> Session | None:
+        """The session of a token, or None for one unknown or over."""
+        session = self._sessions.get(token)
+        return session if session and at < session.expires_at else None
 
     def client_of(self, token: str, at: datetime) -> str | None:
         """Whose token it is, or None for one unknown or over."""
-        session = self._sessions.get(token)
-        return session.client_id if session and at < session.expires_at else None
+        session = self.session_of(token, at)
+        return session.client_id if session else None
 
     def expire(self, client_id: str) -> int:
         """End a client's sessions and return how many there were."""
@@ -102,44 +144,24 @@ class Accounts:
         self._sessions[session.access_token] = self._sessions[session.user_token] = session
         return session
 
-    def _owner(self, code: str, checksum: str, client_id: str | None, at: datetime) -> str:
+    def _owner(self, code: str, checksum: str, client_id: str | None, at: datetime) -> tuple[str, str]:
         found = self._codes.get(code)
         if found is None or at >= found.expires_at or client_id not in {None, found.client_id}:
             raise LoginRefused("code")
-        if not _proves(checksum, found.api_key, self.apps[found.api_key], code):
+        if not self._rules.proves(checksum, found.api_key, self.apps[found.api_key], code):
             raise LoginRefused("checksum")
         del self._codes[code]
-        return found.client_id
+        return found.api_key, found.client_id
 
-    def _mock_owner(self, code: str, checksum: str, client_id: str | None) -> str | None:
-        """The request does not name the app, so every known one is tried."""
+    def _mock_owner(self, code: str, checksum: str, client_id: str | None) -> tuple[str, str] | None:
+        """The request need not name the app, so every known one is tried."""
         if not code.startswith(MOCK_CODE):
             return None
         if not client_id:
             raise LoginRefused("uid")
-        if any(_proves(checksum, key, secret, code) for key, secret in self.apps.items()):
-            return client_id
-        if any(_proves(checksum, REFUSED_APP, secret, code) for secret in self.apps.values()):
+        for key, secret in self.apps.items():
+            if self._rules.proves(checksum, key, secret, code):
+                return key, client_id
+        if any(self._rules.proves(checksum, REFUSED_APP, secret, code) for secret in self.apps.values()):
             raise LoginRefused("api key")
         raise LoginRefused("checksum")
-
-
-def _proves(checksum: str, api_key: str, api_secret: str, code: str) -> bool:
-    proof = hashlib.sha256(f"{api_key}{api_secret}{code}".encode()).hexdigest()
-    return hmac.compare_digest(proof.encode(), checksum.encode())
-
-
-def _new_session(client_id: str, at: datetime) -> Session:
-    return Session(
-        client_id=client_id,
-        access_token=secrets.token_hex(32),
-        user_token=secrets.token_hex(32),
-        refresh_token=secrets.token_hex(32),
-        expires_at=_end(at + LEAST_LIFE),
-    )
-
-
-def _end(after: datetime) -> datetime:
-    local = after.astimezone(IST)
-    end = datetime.combine(local.date(), TOKENS_DIE, IST)
-    return end if end > local else end + timedelta(days=1)

@@ -24,7 +24,8 @@ class FillMode(StrEnum):
 class Rejection(StrEnum):
     """A refusal that the broker decides, not the order's form.
 
-    The last two answer the request and leave no order; the others show in the order book only.
+    The last two answer the request and leave no order. Where the others show, in the answer, in the order book or in
+    both, differs from broker to broker.
     """
 
     INSUFFICIENT_FUNDS = "insufficient_funds"

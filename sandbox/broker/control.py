@@ -11,7 +11,7 @@ from starlette.routing import Route
 from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Behaviour
 from sandbox.broker.book import Order, repeated_tags
-from sandbox.broker.simulator import Simulator
+from sandbox.broker.simulator import Firm, Simulator
 
 
 class AppDraft(BaseModel):
@@ -21,6 +21,7 @@ class AppDraft(BaseModel):
 
     api_key: str = Field(min_length=1, max_length=256)
     api_secret: str = Field(min_length=1, max_length=512)
+    broker: str | None = None
 
 
 class ClientName(BaseModel):
@@ -29,6 +30,7 @@ class ClientName(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     client_id: str = Field(min_length=1, max_length=40)
+    broker: str | None = None
 
 
 class Control:
@@ -48,37 +50,36 @@ class Control:
 
     async def health(self, _: Request) -> JSONResponse:
         """Whether it runs, and with what."""
-        settings = self._simulator.settings
+        settings = self._simulator.floor.settings
         return JSONResponse(
             {
                 "status": "ok",
-                "time": self._simulator.clock().isoformat(),
+                "time": self._simulator.floor.clock().isoformat(),
                 "seed": settings.seed,
                 "market_hours": settings.market_hours,
             }
         )
 
     async def orders(self, request: Request) -> JSONResponse:
-        """Every order as it arrived, or one client's or tag's; repeated tags apart."""
-        wanted = {name: request.query_params.get(name) for name in ("client_id", "tag")}
-        self._simulator.refresh(self._simulator.book.all(), self._simulator.clock())
-        orders = [order for order in self._simulator.book.all() if _fits(order, wanted)]
+        """Every order as it arrived, or one broker's, client's or tag's; repeated tags apart."""
+        wanted = {name: request.query_params.get(name) for name in ("broker", "client_id", "tag")}
+        found = [(firm, order) for firm, order in self._simulator.orders() if _fits(firm, order, wanted)]
         repeated = [
-            {"client_id": client_id, "tag": tag, "order_ids": numbers}
-            for (client_id, tag), numbers in repeated_tags(orders).items()
+            {"broker": firm.name, "client_id": client_id, "tag": tag, "order_ids": numbers}
+            for firm in self._simulator.firms.values()
+            for (client_id, tag), numbers in repeated_tags(order for at, order in found if at is firm).items()
         ]
-        return JSONResponse(
-            {"count": len(orders), "orders": [_view(order) for order in orders], "duplicate_tags": repeated}
-        )
+        views = [_view(firm, order) for firm, order in found]
+        return JSONResponse({"count": len(views), "orders": views, "duplicate_tags": repeated})
 
     async def behaviour(self, _: Request) -> JSONResponse:
         """How the broker behaves."""
-        return JSONResponse(self._simulator.temper.behaviour.model_dump(mode="json"))
+        return JSONResponse(self._simulator.floor.temper.behaviour.model_dump(mode="json"))
 
     async def behave(self, request: Request) -> JSONResponse:
         """Change what the body names and keep the rest; counts of rules start anew."""
-        current = self._simulator.temper.behaviour.model_dump()
-        self._simulator.temper.become(_parsed(Behaviour, current | await _object(request)))
+        current = self._simulator.floor.temper.behaviour.model_dump()
+        self._simulator.floor.temper.become(_parsed(Behaviour, current | await _object(request)))
         return await self.behaviour(request)
 
     async def reset(self, _: Request) -> JSONResponse:
@@ -87,18 +88,28 @@ class Control:
         return JSONResponse({"status": "reset"})
 
     async def register(self, request: Request) -> JSONResponse:
-        """Make an app's key and secret known."""
+        """Make an app's key and secret known at every broker, or at the one named."""
         app = _parsed(AppDraft, await _object(request))
         try:
-            self._simulator.accounts.register(app.api_key, app.api_secret)
+            for firm in self._firms(app.broker):
+                firm.accounts.register(app.api_key, app.api_secret)
         except LoginRefused:
             raise HTTPException(400, f"api_key: {app.api_key} stays unknown") from None
         return JSONResponse({"api_key": app.api_key}, status_code=201)
 
     async def expire(self, request: Request) -> JSONResponse:
-        """End a client's sessions."""
+        """End a client's sessions at every broker, or at the one named."""
         client = _parsed(ClientName, await _object(request))
-        return JSONResponse({"expired": self._simulator.accounts.expire(client.client_id)})
+        expired = sum(firm.accounts.expire(client.client_id) for firm in self._firms(client.broker))
+        return JSONResponse({"expired": expired})
+
+    def _firms(self, name: str | None) -> list[Firm]:
+        firms = self._simulator.firms
+        if name is None:
+            return list(firms.values())
+        if name not in firms:
+            raise HTTPException(400, f"broker: use one of {', '.join(firms)}")
+        return [firms[name]]
 
 
 async def _object(request: Request) -> dict[str, object]:
@@ -119,13 +130,15 @@ def _parsed[M: BaseModel](model: type[M], value: object) -> M:
         raise HTTPException(400, "; ".join(complaints)) from None
 
 
-def _fits(order: Order, wanted: Mapping[str, str | None]) -> bool:
-    return wanted["client_id"] in {None, order.ticket.client_id} and wanted["tag"] in {None, order.ticket.tag}
+def _fits(firm: Firm, order: Order, wanted: Mapping[str, str | None]) -> bool:
+    mine = {"broker": firm.name, "client_id": order.ticket.client_id, "tag": order.ticket.tag}
+    return all(value in {None, mine[name]} for name, value in wanted.items())
 
 
-def _view(order: Order) -> dict[str, object]:
+def _view(firm: Firm, order: Order) -> dict[str, object]:
     ticket = order.ticket
     return {
+        "broker": firm.name,
         "order_id": order.number,
         "client_id": ticket.client_id,
         "tag": ticket.tag,

@@ -12,7 +12,7 @@ from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.market import Quote
 from quantleap.domain.sessions import AlwaysOpen
 from sandbox.broker.listing import chain, expiries
-from sandbox.broker.simulator import Simulator
+from sandbox.broker.simulator import Floor
 
 YEARS = range(2026, 2101)
 """Years whose contracts are known and whose prices can be asked for."""
@@ -21,21 +21,21 @@ YEARS = range(2026, 2101)
 class Feed:
     """`GET /feed/{underlying}?expiry=YYYY-MM-DD&at=ISO`; the nearest expiry and now are the defaults."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
         self.routes = [Route("/feed/{underlying}", self.show)]
 
     async def show(self, request: Request) -> JSONResponse:
         """Prices are texts, so no digit is lost; the same instant always gives the same answer."""
         index = _index(request.path_params["underlying"])
-        at = _instant(request.query_params.get("at")) or self._simulator.clock()
+        at = _instant(request.query_params.get("at")) or self._floor.clock()
         expiry = _expiry(index, request.query_params.get("expiry"), at)
-        quotes = self._simulator.market.chain(chain(index, expiry), at)
+        quotes = self._floor.market.chain(chain(index, expiry), at)
         return JSONResponse(
             {
                 "underlying": index,
                 "as_of": at.isoformat(),
-                "spot": str(self._simulator.market.spot(index, at)),
+                "spot": str(self._floor.market.spot(index, at)),
                 "expiry": expiry.isoformat(),
                 "chain": [_line(contract, quote) for contract, quote in quotes.items()],
             }

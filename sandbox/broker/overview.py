@@ -11,9 +11,9 @@ from quantleap.domain.contracts import Index
 from sandbox.broker.behaviour import Behaviour, Rule
 from sandbox.broker.book import Order
 from sandbox.broker.pages import Markup, badge, page, table
-from sandbox.broker.simulator import Simulator
+from sandbox.broker.simulator import Firm, Simulator
 
-COLUMNS = ("arrived (IST)", "client", "order", "tag", "symbol", "side", "quantity", "limit", "status", "")
+COLUMNS = ("arrived (IST)", "broker", "client", "order", "tag", "symbol", "side", "quantity", "limit", "status", "")
 SHOWN = 20
 
 
@@ -26,20 +26,20 @@ class Overview:
 
     async def show(self, _: Request) -> HTMLResponse:
         """The broker at a glance."""
-        simulator, at = self._simulator, self._simulator.clock()
-        simulator.refresh(simulator.book.all(), at)
-        orders = list(simulator.book.all())
-        working = [order for order in reversed(orders) if not order.status.final]
-        tiles = {index.value: f"{simulator.market.spot(index, at):,}" for index in Index}
-        tiles |= {"orders": f"{len(orders):,}", "sessions": f"{len(simulator.accounts.sessions):,}"}
+        floor, at = self._simulator.floor, self._simulator.floor.clock()
+        orders = self._simulator.orders()
+        working = [(firm, order) for firm, order in reversed(orders) if not order.status.final]
+        sessions = sum(len(firm.accounts.sessions) for firm in self._simulator.firms.values())
+        tiles = {index.value: f"{floor.market.spot(index, at):,}" for index in Index}
+        tiles |= {"orders": f"{len(orders):,}", "sessions": f"{sessions:,}"}
         return page(
             "overview",
             "Simulated broker",
             time=f"{at.astimezone(IST):%a %d %b %Y %H:%M:%S}",
-            seed=str(simulator.settings.seed),
-            hours=simulator.settings.market_hours.value,
+            seed=str(floor.settings.seed),
+            hours=floor.settings.market_hours.value,
             tiles=Markup("".join(_tile(name, value) for name, value in tiles.items())),
-            behaviour=_behaviour(simulator.temper.behaviour),
+            behaviour=_behaviour(floor.temper.behaviour),
             working=_orders(working[:SHOWN], "No order is waiting."),
             latest=_orders(list(islice(reversed(orders), SHOWN)), "No order has arrived yet."),
         )
@@ -65,14 +65,15 @@ def _rule(rule: Rule) -> str:
     return f"{whom}, {often}, {rule.probability:.0%} likely"
 
 
-def _orders(orders: list[Order], empty: str) -> Markup:
-    return table(COLUMNS, map(_row, orders), empty)
+def _orders(orders: list[tuple[Firm, Order]], empty: str) -> Markup:
+    return table(COLUMNS, (_row(firm, order) for firm, order in orders), empty)
 
 
-def _row(order: Order) -> tuple[str, ...]:
+def _row(firm: Firm, order: Order) -> tuple[str, ...]:
     ticket = order.ticket
     return (
         f"{order.arrived_at.astimezone(IST):%H:%M:%S.%f}",
+        firm.name,
         ticket.client_id,
         order.number,
         ticket.tag,

@@ -4,24 +4,22 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from quantleap.domain.clock import IST, Clock
+from quantleap.domain.clock import Clock
 from sandbox.broker.control import Control
 from sandbox.broker.feed import Feed
+from sandbox.broker.houses import HOUSES
 from sandbox.broker.overview import Overview
 from sandbox.broker.simulator import Settings, Simulator
-from sandbox.broker.zebu.api import Api
-from sandbox.broker.zebu.login import LoginPage
-from sandbox.broker.zebu.masters import Masters
 
 BACKLOG = 4096
 KEEP_ALIVE_S = 300
@@ -38,19 +36,19 @@ def utc_now() -> datetime:
 
 def build(settings: Settings, clock: Clock = utc_now) -> Starlette:
     """The application; it needs `server`'s protocol, which tells when a request arrived."""
-    simulator = Simulator(settings, clock)
-    masters = Masters()
+    simulator = Simulator(settings, clock, {name: house.rules for name, house in HOUSES.items()})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        masters.on(_today(clock))  # early, so that no order waits for it
+        for house in HOUSES.values():
+            house.master(simulator.floor.today)  # early, so that no order waits for it
         yield
         simulator.save()
 
     return Starlette(
         routes=[
-            Mount("/zebu", routes=_zebu(simulator, masters)),
-            *Feed(simulator).routes,
+            *(Mount(f"/{name}", routes=HOUSES[name].routes(firm)) for name, firm in simulator.firms.items()),
+            *Feed(simulator.floor).routes,
             *Control(simulator).routes,
             *Overview(simulator).routes,
         ],
@@ -99,21 +97,6 @@ def _protocol(clock: Clock) -> type[HttpToolsProtocol]:
             }
 
     return Stamped
-
-
-def _zebu(simulator: Simulator, masters: Masters) -> list[Mount | Route]:
-    async def instruments(_: Request) -> Response:
-        return Response(masters.on(_today(simulator.clock)).archive, media_type="application/zip")
-
-    return [
-        Mount("/NorenWClientAPI", app=Api(simulator, masters)),
-        Route("/NFO_symbols.txt.zip", instruments),
-        *LoginPage(simulator).routes,
-    ]
-
-
-def _today(clock: Clock) -> date:
-    return clock().astimezone(IST).date()
 
 
 async def _complain(_: Request, error: Exception) -> JSONResponse:

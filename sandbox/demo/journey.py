@@ -1,7 +1,8 @@
-"""From an administrator's first sign-in to an execution, a pause and a skipped one; every step a request."""
+"""From an administrator's first sign-in to an entry, its exit, a pause and a skipped entry; every step a request."""
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -81,10 +82,11 @@ class Journey:
         came = {"user_email": self.email, "request_token": code, "state": login["state"]}
         self.tell.told("hands the login's code over", self.partner.post(f"{account}/callback", came), 200)
 
-    def trade(self) -> Mapping[str, Any]:
-        """Fire the template, wait for the boundary, and read the run back."""
-        started = self.partner.post("/partner/sandbox/executions", {"template_id": self.template_id})
-        fired = self.tell.told("fires the template", started, 202)
+    def trade(self, kind: str = "entry") -> Mapping[str, Any]:
+        """Fire the template, or its exit, wait for the boundary, and read the run back."""
+        wanted = {"template_id": self.template_id, "kind": kind}
+        started = self.partner.post("/partner/sandbox/executions", wanted)
+        fired = self.tell.told(f"fires the template's {kind}", started, 202)
         self.boundary = boundary_of(fired)
         self.tell.count_down(self.boundary)
         with self.tell.waiting("orders are on their way"):
@@ -124,6 +126,20 @@ class Journey:
             "orders"
         ]
         return orders
+
+    def close(self) -> list[str]:
+        """Close what was opened, and return what is off: the account ends flat."""
+        orders: Sequence[Mapping[str, Any]] = self.trade("exit")["subscriptions"][0]["orders"]
+        self.tell.orders(orders)
+        if [order["side"] for order in orders] != ["BUY", "BUY", "SELL", "SELL"]:
+            return ["the exit did not buy back what was sold before it sold what protects it"]
+        held: Counter[str] = Counter()
+        for order in self._booked():
+            held[order["symbol"]] += order["filled"] * (1 if order["side"] == "BUY" else -1)
+        if any(held.values()):
+            return [f"the account is not flat: {dict(held)}"]
+        self.tell.say("what was sold was bought back first; the account is flat")
+        return []
 
     def pause(self) -> list[str]:
         """Pause, let the next boundary pass, and return what is off."""

@@ -31,6 +31,8 @@ def _play(journey: Journey, teller: Teller) -> list[str]:
     journey.subscribe()
     teller.part("The boundary")
     found = journey.compare(journey.trade())
+    teller.part("The close")
+    found += journey.close()
     teller.part("A pause")
     found += journey.pause()
     for each in found:

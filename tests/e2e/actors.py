@@ -125,9 +125,9 @@ def another_partner(platform: Platform) -> Client:
     return as_partner(platform.record.base_url, key)
 
 
-def fire(partner: Client, template_id: str) -> Run:
+def fire(partner: Client, template_id: str, kind: str = "entry") -> Run:
     """Start a run that is not over yet."""
-    fired = partner.post("/partner/sandbox/executions", {"template_id": template_id}).expect(202)
+    fired = partner.post("/partner/sandbox/executions", {"template_id": template_id, "kind": kind}).expect(202)
     return Run(fired["run_id"], datetime.fromisoformat(fired["boundary"]), {})
 
 

@@ -1,4 +1,4 @@
-"""Both stages, synthesised by the real app once per test run, whichever worker asks first."""
+"""The stages, synthesised by the real app once per test run, whichever worker asks first."""
 
 import fcntl
 import json
@@ -24,6 +24,12 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return _synthesised("prod", _shared(tmp_path_factory))
 
 
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Stage `prod` with users' secrets sealed in the table."""
+    return _synthesised("prod", _shared(tmp_path_factory), credential_vault="kms_envelope")
+
+
 @pytest.fixture(params=["dev", "prod"])
 def either(request: pytest.FixtureRequest) -> Template:
     """Each stage in turn."""
@@ -37,18 +43,19 @@ def _shared(factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-def _synthesised(stage: str, shared: Path) -> Template:
-    out = shared / f"synthesised-{stage}"
-    with (shared / f"{stage}.lock").open("w") as turn:
+def _synthesised(stage: str, shared: Path, **options: str) -> Template:
+    name = "-".join([stage, *options.values()])
+    out = shared / f"synthesised-{name}"
+    with (shared / f"{name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not out.exists():
-            _run_app(stage, out)
+            _run_app({"stage": stage, **options}, out)
     return Template(out / f"quantleap-{stage}.template.json")
 
 
-def _run_app(stage: str, out: Path) -> None:
+def _run_app(options: dict[str, str], out: Path) -> None:
     """Start the app as the CDK command line does: context and folder come in the environment."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"] | {"stage": stage}
+    context = json.loads((ROOT / "cdk.json").read_text())["context"] | options
     done = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,

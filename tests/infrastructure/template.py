@@ -14,6 +14,7 @@ class Statement(NamedTuple):
     role: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    conditions: Mapping[str, Any]
 
 
 class Template:
@@ -43,6 +44,11 @@ class Template:
         (found,) = (f for f in self.properties("AWS::Lambda::Function") if _short(f) == name)
         return found
 
+    def schedule(self, name: str) -> Properties:
+        """Properties of the schedule whose name ends so."""
+        (found,) = (s for s in self.properties("AWS::Scheduler::Schedule") if str(s["Name"]).endswith(f"-{name}"))
+        return found
+
     def name_of(self, reference: object) -> str:
         """The short name of the function an intrinsic points to."""
         return _short(self.resources[_target(reference)]["Properties"])
@@ -60,6 +66,7 @@ class Template:
                     role=policy["Roles"][0]["Ref"],
                     actions=tuple(_listed(statement["Action"])),
                     resources=tuple(text(each) for each in _listed(statement["Resource"])),
+                    conditions=statement.get("Condition", {}),
                 )
 
     def definition(self) -> dict[str, Any]:

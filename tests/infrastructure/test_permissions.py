@@ -48,8 +48,18 @@ def test_secrets_are_reached_by_those_who_need_them_in_this_stages_folder(dev: T
     reaching = [each for each in dev.statements() if any(a.startswith("secretsmanager:") for a in each.actions)]
     folders = {resource for each in reaching for resource in each.resources if resource != "*"}
 
-    assert {each.role for each in reaching} == _roles(dev, "broker-account-manager", "strategy-executor")
-    assert [folder.split(":secret:")[1] for folder in folders] == ["quantleap/dev/*"]
+    assert {each.role for each in reaching} == _roles(
+        dev, "broker-account-manager", "strategy-executor", "instrument-masters"
+    )
+    assert {folder.split(":secret:")[1] for folder in folders} == {"quantleap/dev/*", "quantleap/dev/*/oauth-token-*"}
+
+
+def test_only_who_stores_credentials_reads_them_the_others_read_sessions(dev: Template) -> None:
+    for name in ("strategy-executor", "instrument-masters"):
+        own = [each for each in dev.statements(name) if "secretsmanager:GetSecretValue" in each.actions]
+        assert [resource.split(":secret:")[1] for each in own for resource in each.resources] == [
+            "quantleap/dev/*/oauth-token-*"
+        ]
 
 
 def test_the_executor_reads_secrets_and_plans_but_changes_neither(either: Template) -> None:

@@ -95,14 +95,14 @@ class TestExecution:
 
 class TestSchedule:
     def test_starts_each_minute_a_session_can_have_in_utc(self, either: Template) -> None:
-        schedule = either.only("AWS::Scheduler::Schedule")
+        schedule = either.schedule("market-minutes")
 
         assert schedule["ScheduleExpression"] == "cron(* 3-14 * * ? *)"
         assert schedule["ScheduleExpressionTimezone"] == "Etc/UTC"
         assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
 
     def test_gives_up_after_a_minute_and_leaves_a_trace(self, either: Template) -> None:
-        target = either.only("AWS::Scheduler::Schedule")["Target"]
+        target = either.schedule("market-minutes")["Target"]
 
         assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
         assert target["DeadLetterConfig"]["Arn"]

@@ -241,7 +241,15 @@ def test_every_alarm_may_speak_to_the_topic(either: Template) -> None:
 def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(either: Template) -> None:
     names = {str(alarm["AlarmName"]).split("-", maxsplit=2)[2] for alarm in either.properties("AWS::CloudWatch::Alarm")}
 
-    assert names == {"boundary-missed", "timer-failed", "executor-failed", "api-failed"}
+    assert names == {
+        "boundary-missed",
+        "timer-failed",
+        "executor-failed",
+        "api-failed",
+        "instrument-masters-failed",
+        "instrument-master-refused",
+        "lot-sizes-differ",
+    }
 
 
 def _table(template: Template) -> Properties:

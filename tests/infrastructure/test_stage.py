@@ -31,6 +31,11 @@ def test_the_simulators_place_can_be_said_on_the_command_line_and_prices_come_fr
     assert stage.simulated_broker_url == stage.feed_url == "http://127.0.0.1:5001"
 
 
+def test_secrets_lie_in_secrets_manager_unless_sealing_is_asked_for() -> None:
+    assert read_stage(CONTEXT).credential_vault == "secrets_manager"
+    assert read_stage(CONTEXT | {"credential_vault": "kms_envelope"}).credential_vault == "kms_envelope"
+
+
 def test_a_feed_of_its_own_is_used_where_a_stage_names_one() -> None:
     stage = read_stage(CONTEXT | {"stage": "prod", "market_feed_url": "https://feed.example.com"})
 
@@ -56,6 +61,7 @@ def test_names_and_secrets_carry_project_and_stage() -> None:
         (_changed("prod", warm_lead_s=61), "warm_lead_s: .*60"),
         (_changed("dev", colour="red"), "colour: Extra inputs"),
         (CONTEXT | {"project": "Not A Name"}, "project: "),
+        (CONTEXT | {"credential_vault": "shoebox"}, "credential_vault: .*'secrets_manager' or 'kms_envelope'"),
         (CONTEXT | {"platform": "moon"}, "platform: .*'aws' or 'local'"),
     ],
 )

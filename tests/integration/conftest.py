@@ -6,6 +6,7 @@ from quantleap.adapters.baskets import TableBaskets
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
 from quantleap.adapters.logins import TableLogins
 from quantleap.adapters.partner_keys import TablePartnerKeys
+from quantleap.adapters.rate_buckets import TableRateBuckets
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
 from quantleap.adapters.users import TableUsers
@@ -20,6 +21,7 @@ def in_table(table: Table) -> Stores:
         TableSubscriptions(table),
         TablePartnerKeys(table),
         TableLogins(table),
+        TableRateBuckets(table),
     )
 
 

@@ -69,7 +69,7 @@ class Gateway:
         return answer(route.function, {**event, **more})
 
     def _authorize(self, route: Route) -> Mapping[str, Any] | None:
-        if route.auth is Auth.ADMIN:
+        if route.auth in {Auth.ADMIN, Auth.USER}:
             return {"claims": self.claims} if self.claims else None
         if route.auth is Auth.PUBLIC:
             return None
@@ -109,3 +109,8 @@ def as_partner(api_key: str, secret: str) -> Gateway:
 
 def as_admin(groups: object = "Admins", kind: str = "id") -> Gateway:
     return Gateway(claims={"sub": "admin-1", "token_use": kind, "cognito:groups": groups})
+
+
+def as_user(subject: str = "asha", **claims: object) -> Gateway:
+    """Somebody who signed in by themselves."""
+    return Gateway(claims={"sub": subject, "token_use": "id", "email": f"{subject}@Example.com", **claims})

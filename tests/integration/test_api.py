@@ -51,6 +51,7 @@ class Login:
             "access_token": "todays token",
             "uid": self.client_id,
             "USERID": self.client_id,
+            "actid": self.client_id,
             "expires_in": 3600,
         }
         if self.refusal:
@@ -274,6 +275,33 @@ def test_an_account_is_linked_as_the_documents_show(partner: Gateway) -> None:
     assert partner("GET /partner/broker-accounts?user_email=user@example.com").body["count"] == 1
 
 
+def test_everybody_is_told_what_each_broker_can_do(partner: Gateway) -> None:
+    told, again = Gateway()("GET /brokers"), partner("GET /partner/brokers")
+
+    zerodha = next(row for row in told.body["brokers"] if row["broker_name"] == "zerodha")
+    assert (told.status, told.body["brokers"]) == (200, again.body["brokers"])
+    assert zerodha["order_limits"]["at_most"][0] == {"calls": 10, "seconds": 1}
+    assert zerodha["token"] == {"dies_at": "06:00 IST", "max_life_hours": None}
+    assert zerodha["login"]["state_returned_by"] == "query"
+    assert {"zebu", "zerodha", "angel_one", "upstox", "icici_direct", "mstock"} <= {
+        row["broker_name"] for row in told.body["brokers"]
+    }
+
+
+def test_a_login_returns_with_the_names_of_the_brokers_page(partner: Gateway, user: object, login: Login) -> None:
+    begin, end = (f"POST /partner/broker-accounts/ZEBU123/oauth/{step}" for step in ("initiate", "callback"))
+    begun = partner(begin, {**USER, "redirect_url": "https://portal.example/back"}).body
+    body = {**USER, "state": begun["state"], "code": "uuid"}
+
+    odd = partner(end, {**body, "feed_token": "f"})
+
+    assert begun["redirect_url"] == f"https://portal.example/back/{begun['state']}"
+    assert begun["state_returned_by"] == "redirect_path"
+    refused(odd, 400, "invalid_request")
+    assert list(odd.body["details"]) == ["feed_token"]
+    assert partner(end, body).status == 200
+
+
 def test_a_login_makes_the_account_ready(partner: Gateway, user: object, login: Login) -> None:
     begun = partner("POST /partner/broker-accounts/ZEBU123/oauth/initiate", USER)
     done = log_in(partner)
@@ -409,7 +437,7 @@ def test_a_sandbox_run_is_started_once_for_the_keys_tenant(partner: Gateway, tem
     sent = json.loads(timer.describe_execution(executionArn=started["executionArn"])["input"])
     assert [each.status for each in fired] == [202, 202]
     assert fired[0].body["run_id"] == fired[1].body["run_id"] == started["name"]
-    assert sent == {"at": at, "template_id": template, "scope": "zebu#test"}
+    assert sent == {"at": at, "template_id": template, "scope": "zebu#test", "kind": "entry"}
 
 
 def test_live_keys_cannot_fire_the_sandbox(admin: Gateway, template: str) -> None:

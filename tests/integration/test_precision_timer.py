@@ -19,7 +19,7 @@ from quantleap.adapters.table import Table
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.errors import Unavailable
-from quantleap.domain.execution import Decision, Due, Plan, Report, Trigger
+from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Trigger
 from quantleap.domain.market import Snapshot
 from quantleap.domain.sessions import CalendarExhausted, TradingCalendar
 from quantleap.domain.subscription import Action, Subscription
@@ -153,7 +153,7 @@ def test_what_is_due_takes_one_query_and_the_subscribers_one(market: Timer, tabl
 
     assert asked_due == {"Query": 1, "GetItem": 1}
     assert asked_plan["Query"] == 1
-    assert set(asked_plan) == {"Query", "PutItem"}
+    assert set(asked_plan) == {"Query", "GetItem", "PutItem"}
 
 
 def test_the_plan_holds_every_subscriber_once_in_shards_of_the_size_asked_for(market: Timer) -> None:
@@ -229,6 +229,56 @@ def test_a_version_that_moved_since_the_plan_is_refused(market: Timer) -> None:
     (decision,) = precision_timer.decide(market, [older])
 
     assert decision.refusal == "template_version_moved"
+
+
+THREE_FIFTEEN = datetime(2026, 11, 23, 9, 45, tzinfo=UTC)
+
+
+def test_what_entered_is_due_to_leave_at_its_own_minute_of_that_day_only(market: Timer, table: Table) -> None:
+    entered = planned(market).due
+    dues: list[Due] = []
+
+    asked = calls(table, lambda: dues.extend(precision_timer.due(market, THREE_FIFTEEN)))
+
+    (leaving,) = dues
+    assert (leaving.kind, leaving.closes, leaving.strategies) == ("exit", entered.run_id, (0,))
+    assert leaving.run_id == f"run_20261123T151500_exit_{TEMPLATE}_v1_of_20261123T092000"
+    assert asked == {"Query": 1}
+    assert precision_timer.due(market, THREE_FIFTEEN + timedelta(days=7)) == []
+
+
+def test_an_exit_follows_the_version_that_entered_though_the_template_was_withdrawn(market: Timer) -> None:
+    planned(market)
+    basket = market.baskets.get(TEMPLATE)
+    market.baskets.save(basket.withdrawn(NINE_TWENTY), was=basket)
+
+    (leaving,) = precision_timer.due(market, THREE_FIFTEEN)
+
+    assert leaving.version == 1
+
+
+def test_an_exit_has_the_shards_of_its_entry_and_the_way_back_of_its_orders(market: Timer) -> None:
+    entry = planned(market)
+    (there,) = precision_timer.decide(market, [entry])
+    (exit_plan,) = precision_timer.plan(market, precision_timer.due(market, THREE_FIFTEEN))
+
+    (back,) = precision_timer.decide(market, [exit_plan])
+
+    assert (exit_plan.shards, exit_plan.tenants) == (entry.shards, entry.tenants)
+    assert {order.contract for order in back.orders} == {order.contract for order in there.orders}
+    assert [order.side for order in back.orders] == ["BUY", "BUY", "SELL", "SELL"]
+
+
+def test_a_hand_made_exit_closes_the_latest_entry_of_its_tenant(market: Timer) -> None:
+    (due,) = precision_timer.triggered(market, Trigger(at=NINE_TWENTY, template_id=TEMPLATE, scope="zebu#test"))
+    precision_timer.plan(market, [due])
+    later = NINE_TWENTY + timedelta(minutes=1)
+    wanted = Trigger(at=later, template_id=TEMPLATE, scope="zebu#test", kind=Kind.EXIT)
+
+    (leaving,) = precision_timer.triggered(market, wanted)
+
+    assert leaving.closes == due.run_id
+    assert precision_timer.triggered(market, wanted.model_copy(update={"scope": "acme#test"})) == []
 
 
 def test_a_closed_run_adds_its_shards_up(market: Timer) -> None:

@@ -116,3 +116,20 @@ def test_reports_are_read_back_and_a_run_is_closed(runs: TableRuns) -> None:
     assert runs.closing(RUN) is None
     runs.close(RUN, Report(seats=7))
     assert runs.closing(RUN) == Report(seats=7)
+
+
+def test_runs_that_close_a_ticket_learn_which_came_before_them(runs: TableRuns) -> None:
+    ticket = a_ticket()
+
+    assert runs.claim_exit(ticket, "exit_1") == []
+    assert runs.claim_exit(ticket, "exit_2") == ["exit_1"]
+    assert runs.claim_exit(ticket, "exit_1") == []
+    assert runs.claim_exit(a_ticket(subscription="sub_2"), "exit_2") == []
+
+
+def test_one_ticket_is_read_by_its_name(runs: TableRuns) -> None:
+    ticket = a_ticket()
+    runs.write_tickets([ticket])
+
+    assert runs.ticket(RUN, 0, ZEBU.key, ticket.name) == ticket
+    assert runs.ticket(RUN, 0, ACME.key, ticket.name) is None

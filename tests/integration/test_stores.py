@@ -8,6 +8,7 @@ import pytest
 from quantleap.domain.account import AccountStatus, OAuthState
 from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.errors import AlreadySubscribed, Conflict, NotFound
+from quantleap.domain.execution import Scheduled
 from quantleap.domain.ids import user_id
 from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 from tests.builders import (
@@ -100,7 +101,7 @@ def test_a_basket_is_due_while_it_is_offered_and_only_then(stores: Stores) -> No
     during = list(stores.baskets.due("MON#09:20"))
     stores.baskets.save(offered.withdrawn(LATER), was=offered)
 
-    assert (before, during, list(stores.baskets.due("MON#09:20"))) == ([], [(TEMPLATE, (0,))], [])
+    assert (before, during, list(stores.baskets.due("MON#09:20"))) == ([], [Scheduled(TEMPLATE, (0,))], [])
     assert stores.baskets.get(TEMPLATE).version == 3
 
 

@@ -107,6 +107,7 @@ def test_every_item_tells_its_kind_and_version(market: Stores, table: Table) -> 
     assert Counter(item["entity_type"] for item in items()) == {
         "BASKET": 1,
         "BASKET_VERSION": 1,
+        "STRATEGY_SCHEDULE": 5,
         "USER": 1,
         "USER_EMAIL": 1,
         "BROKER_ACCOUNT": 1,

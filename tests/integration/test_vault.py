@@ -5,6 +5,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from quantleap.adapters.patience import Patience
 from quantleap.adapters.vault import SecretsManagerVault
 from quantleap.domain.account import Credentials, Session
 from quantleap.domain.errors import NotFound
@@ -126,3 +127,44 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(
     monkeypatch.setattr(client, "get_secret_value", fails_for_bad)
 
     assert set(vault.sessions([(ASHA, "GOOD"), (ASHA, "BAD")])) == {(ASHA, "GOOD")}
+
+
+def test_a_secret_that_is_being_deleted_is_as_good_as_gone(vault: SecretsManagerVault, client: Any) -> None:
+    vault.put_credentials(ASHA, "ZEBU123", APP)
+    client.delete_secret(SecretId=f"quantleap/test/{ASHA}/ZEBU123/api-credentials")
+
+    with pytest.raises(NotFound):
+        vault.credentials(ASHA, "ZEBU123")
+    vault.forget(ASHA, "ZEBU123")
+
+
+def test_a_name_still_being_deleted_is_asked_for_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    create, answers = (
+        client.create_secret,
+        [ClientError({"Error": {"Code": "InvalidRequestException"}}, "CreateSecret")],
+    )
+    waited: list[float] = []
+    vault = SecretsManagerVault(client, "quantleap/test", Patience(waited.append))
+
+    def still_busy(**secret: str) -> Any:
+        if answers:
+            raise answers.pop()
+        return create(**secret)
+
+    monkeypatch.setattr(client, "create_secret", still_busy)
+
+    vault.put_credentials(ASHA, "ZEBU123", APP)
+
+    assert vault.credentials(ASHA, "ZEBU123") == APP
+    assert len(waited) == 1
+
+
+def test_a_session_of_another_account_under_this_ones_name_is_not_used(
+    vault: SecretsManagerVault, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    vault.put_session(ASHA, session("ZEBU123"))
+    strange = session("ZEBU999").model_dump_json()
+    client.put_secret_value(SecretId=f"quantleap/test/{ASHA}/ZEBU123/oauth-token", SecretString=strange)
+
+    assert vault.sessions([(ASHA, "ZEBU123")]) == {}
+    assert "not a session of this account" in caplog.text

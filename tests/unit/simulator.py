@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -60,6 +61,17 @@ class Remote:
 
     def zebu(self, call: str, fields: Mapping[str, object], token: str = "", timeout: float = 10) -> Any:
         return self.raw(call, b"jData=" + json.dumps(fields).encode(), token, timeout).json()
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str], fields: object = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a form, or JSON where the headers say so."""
+        given = {name.lower(): value for name, value in headers.items()}
+        if given.get("content-type") == "application/json":
+            body: object = json.dumps(fields)
+        else:
+            body = urlencode(fields) if isinstance(fields, Mapping) else fields
+        return self._pool.request(method, self.base + path, body=body, headers=dict(headers))  # type: ignore[arg-type]  # a text or nothing
 
     def redeem(self, code: str, uid: str | None, app: tuple[str, str] = TEST_APP) -> Any:
         checksum = hashlib.sha256(f"{''.join(app)}{code}".encode()).hexdigest()

@@ -25,7 +25,18 @@ def test_an_address_is_kept_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "john", "john@", "@example.com", "john@example", "a b@example.com", "a#b@example.com", "a@b@c.in"]
+    "text",
+    [
+        "",
+        "john",
+        "john@",
+        "@example.com",
+        "john@example",
+        "a b@example.com",
+        "a#b@example.com",
+        "a@b@c.in",
+        "a\x00b@c.in",
+    ],
 )
 def test_a_text_that_is_no_address_is_refused_in_the_documents_words(text: str) -> None:
     with pytest.raises(ValidationError, match="Invalid email format"):

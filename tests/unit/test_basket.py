@@ -30,20 +30,22 @@ def test_a_draft_needs_little() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "path", "said"),
     [
-        ({"entry_time": "15:15"}, "exit_time must come after entry_time 15:15"),
-        ({"entry_time": "09:14"}, "inside the session"),
-        ({"exit_time": "15:40"}, "inside the session"),
-        ({"index": "BANKNIFTY"}, "BANKNIFTY has no weekly expiry; use MONTHLY"),
-        ({"days": ["MON", "MON"]}, "days must not repeat"),
+        ({"entry_time": "15:15"}, "exit_time", "must come after entry_time 15:15"),
+        ({"entry_time": "09:14"}, "entry_time", "must lie inside the session, 09:15 to 15:40"),
+        ({"exit_time": "15:40"}, "exit_time", "must lie inside the session, 09:15 to 15:40"),
+        ({"index": "BANKNIFTY"}, "expiry_type", "BANKNIFTY has no weekly expiry; use MONTHLY"),
+        ({"days": ["MON", "MON"]}, "days", "days must not repeat"),
+        ({"days": []}, "days", "at least 1 item"),
+        ({"legs": [LEG, {**LEG, "side": "SELL"}]}, "legs", "the CE at offset 0 is both bought and sold"),
     ],
 )
-def test_a_strategy_nobody_could_trade_is_refused(change: dict[str, Any], said: str) -> None:
+def test_a_strategy_nobody_could_trade_is_refused(change: dict[str, Any], path: str, said: str) -> None:
     found = complaints(a_draft(**change))
 
-    assert list(found) == ["strategies[0]"]
-    assert said in found["strategies[0]"]
+    assert list(found) == [f"strategies[0].{path}"]
+    assert said in found[f"strategies[0].{path}"]
 
 
 @pytest.mark.parametrize(

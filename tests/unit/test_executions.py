@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from quantleap.domain.basket import MarketplaceConfig, Visibility
-from quantleap.domain.errors import Forbidden, InvalidRequest, NotFound
-from quantleap.domain.execution import Due, Report, State
+from quantleap.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from quantleap.domain.execution import Due, Kind, Report, State
 from quantleap.domain.model import parse
 from quantleap.domain.partner import Environment, PartnerKey
 from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of
@@ -32,10 +32,18 @@ from tests.fakes import FakeBaskets, FakeRuns, FakeStarter, FakeUsers
 LEAD = timedelta(seconds=12)
 
 
-def fire(starter: FakeStarter, clock: Clock | None = None, key: PartnerKey | None = None, **wanted: Any) -> Due:
+def fire(
+    starter: FakeStarter,
+    clock: Clock | None = None,
+    key: PartnerKey | None = None,
+    runs: FakeRuns | None = None,
+    **wanted: Any,
+) -> Due:
     baskets = FakeBaskets(a_template(), a_basket(basket_id="bsk_hidden"))
     asked = parse(NewRun, {"template_id": TEMPLATE, **wanted})
-    return executions.fire(baskets, FakeRuns(), starter, clock or Clock(), LEAD, key or a_key(), asked)
+    runs = runs or FakeRuns()
+    firing = executions.Firing(baskets, runs, runs, starter, clock or Clock(), LEAD)
+    return executions.fire(firing, key or a_key(), asked)
 
 
 def test_a_sandbox_run_fires_at_the_next_second_that_leaves_time_to_warm_up() -> None:
@@ -60,7 +68,7 @@ def test_the_state_machine_is_told_when_what_and_for_whom() -> None:
     due = fire(starter, at="2026-11-23T10:00:00+05:30")
 
     assert starter.started == {
-        due.run_id: {"at": "2026-11-23T04:30:00+00:00", "template_id": TEMPLATE, "scope": ZEBU.key}
+        due.run_id: {"at": "2026-11-23T04:30:00+00:00", "template_id": TEMPLATE, "scope": ZEBU.key, "kind": "entry"}
     }
 
 
@@ -114,7 +122,11 @@ def test_a_private_template_of_another_partner_cannot_be_fired() -> None:
     baskets = FakeBaskets(a_template(marketplace=config))
 
     with pytest.raises(NotFound):
-        executions.fire(baskets, FakeRuns(), FakeStarter(), Clock(), LEAD, a_key(), NewRun(template_id=TEMPLATE))
+        executions.fire(
+            executions.Firing(baskets, FakeRuns(), FakeRuns(), FakeStarter(), Clock(), LEAD),
+            a_key(),
+            NewRun(template_id=TEMPLATE),
+        )
 
 
 def test_a_run_is_planned_then_running_then_completed() -> None:
@@ -159,8 +171,7 @@ def test_a_run_without_users_of_the_tenant_is_not_found() -> None:
 
 def test_a_sandbox_run_can_be_read_at_once_and_ends_empty_when_nobody_follows() -> None:
     runs, clock = FakeRuns(), Clock()
-    asked = NewRun(template_id=TEMPLATE)
-    due = executions.fire(FakeBaskets(a_template()), runs, FakeStarter(), clock, LEAD, a_key(), asked)
+    due = fire(FakeStarter(), clock, runs=runs)
 
     before = executions.one(runs, runs, FakeUsers(), clock, ZEBU, due.run_id)
     clock.passes(seconds=12)
@@ -205,3 +216,21 @@ def test_a_shard_that_was_not_served_to_its_end_is_missed() -> None:
 
 def test_a_report_of_nobody_is_empty() -> None:
     assert report_of([]) == Report()
+
+
+def test_an_exit_closes_the_latest_entry_of_the_template() -> None:
+    runs, starter, clock = FakeRuns(), FakeStarter(), Clock()
+    fire(starter, clock, runs=runs)
+    clock.passes(minutes=1)
+    entered = fire(starter, clock, runs=runs)
+    clock.passes(minutes=1)
+
+    left = fire(starter, clock, runs=runs, kind="exit")
+
+    assert (left.kind, left.closes, left.version) == (Kind.EXIT, entered.run_id, entered.version)
+    assert starter.started[left.run_id]["kind"] == "exit"
+
+
+def test_there_is_nothing_to_close_before_an_entry() -> None:
+    with pytest.raises(Conflict, match="no sandbox entry"):
+        fire(FakeStarter(), kind="exit")

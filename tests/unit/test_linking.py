@@ -2,11 +2,19 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.account import AccountFilter, BrokerAccount, Credentials, LoginCallback, User
-from quantleap.domain.broker import BrokerFailure, NotSent, RateLimited, Refused, SessionExpired, Unknown
+from quantleap.adapters.brokers.angel_one import AngelOne
+from quantleap.adapters.brokers.icici_direct import IciciDirect
+from quantleap.adapters.brokers.mstock import MStock
+from quantleap.adapters.brokers.upstox import Upstox
+from quantleap.adapters.brokers.zebu import Zebu
+from quantleap.adapters.brokers.zerodha import Zerodha
+from quantleap.domain.account import AccountFilter, BrokerAccount, Credentials, LoginCallback, LoginStart, User
+from quantleap.domain.broker import Broker, BrokerFailure, NotSent, RateLimited, Refused, SessionExpired, Unknown
+from quantleap.domain.capabilities import Binding
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
+from quantleap.domain.model import parse
 from quantleap.services import broker_accounts
-from quantleap.services.broker_accounts import Linked, Ports
+from quantleap.services.broker_accounts import Linked, Login, Ports
 from tests.builders import ASHAS_MAIL, NINE_TWENTY, OTHERS, ZEBU, Clock, a_key, a_new_account, counting
 from tests.fakes import FakeAccounts, FakeBroker, FakeBrokers, FakeHttp, FakeLogins, FakeUsers, FakeVault
 
@@ -37,8 +45,15 @@ class Bank:
         fields = {"user_email": ASHAS_MAIL, "request_token": "code", "state": begun.state.state, **changes}
         return self.finish(fields)
 
+    def begin(self, redirect_url: str | None) -> Login:
+        return broker_accounts.begin_login(self.ports, a_key(), "ZEBU123", ASHAS_MAIL, redirect_url)
+
+    def come_back(self, came: dict[str, str]) -> BrokerAccount:
+        state = self.begin("https://portal.example/back").state.state
+        return self.finish({"user_email": ASHAS_MAIL, "state": state, **came})
+
     def finish(self, fields: dict[str, str], client_id: str = "ZEBU123") -> BrokerAccount:
-        return broker_accounts.finish_login(self.ports, a_key(), client_id, LoginCallback.model_validate(fields))
+        return broker_accounts.finish_login(self.ports, a_key(), client_id, parse(LoginCallback, fields))
 
 
 @pytest.fixture
@@ -237,6 +252,162 @@ def test_a_login_needs_an_account_of_that_user(bank: Bank, email: str) -> None:
 
     with pytest.raises(NotFound):
         broker_accounts.begin_login(bank.ports, a_key(), "ZEBU123", email)
+
+
+@pytest.mark.parametrize(
+    ("broker", "came", "code"),
+    [
+        (Zerodha, {"Request_Token": "c", "action": "login", "status": "success"}, "c"),
+        (Zebu, {"code": "c"}, "c"),
+        (Upstox, {"CODE": "c"}, "c"),
+        (AngelOne, {"auth_token": "c", "feed_token": "f", "refresh_token": "r", "request_token": "other"}, "c"),
+        (MStock, {"Auth": "c", "ApiKey": "k", "UserDetails": "u"}, "c"),
+        (IciciDirect, {"API_Session": "c"}, "c"),
+        (IciciDirect, {"apisession": "c"}, "c"),
+        (Upstox, {"request_token": "c"}, "c"),
+    ],
+)
+def test_a_callback_takes_the_names_of_each_brokers_page(
+    bank: Bank, broker: type[Broker], came: dict[str, str], code: str
+) -> None:
+    bank.link()
+    bank.broker.capability = broker.capability
+
+    bank.come_back(came)
+
+    assert bank.http.sent[0].target == f"/token/{code}"
+    assert bank.broker.came == came
+
+
+@pytest.mark.parametrize(
+    ("came", "wrong"),
+    [
+        ({}, {"code"}),
+        ({"code": ""}, {"code"}),
+        ({"code": "c", "feed_token": "f"}, {"feed_token"}),
+        ({"code": "c", "colour": "red", "size": "xl"}, {"colour", "size"}),
+        ({"code": "c", "Code": "d"}, {"code", "Code"}),
+        ({"code": "line\r\nbreak"}, {"code"}),
+        ({"code": "c" * 8193}, {"code"}),
+    ],
+)
+def test_what_a_brokers_page_does_not_return_with_is_refused_by_name(
+    bank: Bank, came: dict[str, str], wrong: set[str]
+) -> None:
+    bank.link()
+
+    with pytest.raises(InvalidRequest) as refusal:
+        bank.come_back(came)
+
+    assert set(refusal.value.details) == wrong
+    assert bank.http.sent == []
+
+
+def test_a_callback_shows_none_of_its_secrets() -> None:
+    back = LoginCallback.model_validate({"user_email": ASHAS_MAIL, "state": "hush", "code": "hush", "Auth": "hush"})
+
+    assert "hush" not in repr(back)
+
+
+def test_a_login_is_bound_by_the_path_it_returns_to_where_nothing_else_comes_back(bank: Bank) -> None:
+    bank.link()
+
+    begun = bank.begin("https://portal.example/back/?tenant=7")
+
+    bound = f"https://portal.example/back/{begun.state.state}?tenant=7"
+    assert (begun.binding, begun.state.redirect_url) == (Binding.REDIRECT, bound)
+    assert begun.url.endswith(bound)
+
+
+def test_a_login_whose_state_comes_back_returns_to_the_registered_address(bank: Bank) -> None:
+    bank.link()
+    bank.broker.capability = Upstox.capability
+
+    begun = bank.begin("https://portal.example/back")
+    bank.finish({"user_email": ASHAS_MAIL, "state": begun.state.state, "code": "c"})
+
+    assert begun.url.endswith("back=https://portal.example/back")
+    assert bank.broker.returned_to == "https://portal.example/back"
+
+
+@pytest.mark.parametrize("broker", [Upstox, MStock])
+def test_a_page_that_asks_where_to_return_to_has_to_be_told(bank: Bank, broker: type[Broker]) -> None:
+    bank.link()
+    bank.broker.capability = broker.capability
+
+    with pytest.raises(InvalidRequest) as refusal:
+        bank.begin(None)
+
+    assert list(refusal.value.details) == ["redirect_url"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "http://portal.example/back",
+        "https://portal.example/back#part",
+        "https://user@portal.example/",
+        "https://",
+        "https://[::1",
+        "https://portal.example:99999/",
+        "javascript:alert(1)",
+        "https://portal.example/a b",
+    ],
+)
+def test_an_odd_return_address_is_refused(odd: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse(LoginStart, {"user_email": ASHAS_MAIL, "redirect_url": odd})
+
+
+def test_a_developers_own_machine_may_be_returned_to() -> None:
+    assert parse(LoginStart, {"user_email": ASHAS_MAIL, "redirect_url": "http://localhost:3000/back"}).redirect_url
+
+
+def test_the_profile_proves_whose_session_it_is(bank: Bank) -> None:
+    bank.link()
+    bank.broker.owner_id = "SOMEBODY"
+
+    with pytest.raises(LoginRefused) as refusal:
+        bank.log_in()
+
+    assert refusal.value.extra == {"details": {"broker_response": "The login was for client SOMEBODY"}}
+    assert [request.target for request in bank.http.sent] == ["/token/code", "/profile"]
+    assert bank.vault.opened == {}
+
+
+def test_a_dead_session_marks_the_account_once(bank: Bank) -> None:
+    bank.link()
+    user_id = bank.log_in().user_id
+
+    marked = [broker_accounts.mark_login_required(bank.accounts, user_id, "ZEBU123", bank.clock()) for _ in range(2)]
+
+    assert [account is not None for account in marked] == [True, False]
+    assert bank.accounts.get(user_id, "ZEBU123").not_ready_because(NINE_TWENTY) == "broker_login_missing"
+
+
+def test_a_login_since_then_is_not_undone_by_the_death_of_the_session_before(bank: Bank) -> None:
+    bank.link()
+    user_id, used_at = bank.log_in().user_id, bank.clock()
+    bank.clock.passes(seconds=1)
+    bank.log_in()
+
+    assert broker_accounts.mark_login_required(bank.accounts, user_id, "ZEBU123", used_at) is None
+    assert bank.accounts.get(user_id, "ZEBU123").not_ready_because(NINE_TWENTY) is None
+
+
+def test_an_account_that_changed_meanwhile_is_read_again_and_marked(bank: Bank) -> None:
+    bank.link()
+    user_id, save, lost = bank.log_in().user_id, bank.accounts.save, [1, 2]
+
+    def contended(account: BrokerAccount) -> None:
+        if lost:
+            lost.pop()
+            raise Conflict("changed meanwhile")
+        save(account)
+
+    bank.accounts.save = contended  # type: ignore[method-assign]  # others write at the same time
+
+    assert broker_accounts.mark_login_required(bank.accounts, user_id, "ZEBU123", bank.clock()) is not None
 
 
 def test_accounts_are_listed_by_tenant_or_by_user(bank: Bank) -> None:

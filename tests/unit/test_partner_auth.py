@@ -6,7 +6,7 @@ import pytest
 from quantleap.adapters.hashing import BcryptHasher
 from quantleap.domain.errors import Unauthenticated
 from quantleap.domain.ids import api_key_id
-from quantleap.domain.partner import PartnerKey
+from quantleap.domain.partner import OldSecret, PartnerKey
 from quantleap.services.partner_auth import Presented, Remembered, authenticate, presented
 from tests.builders import NINE_TWENTY, Clock, a_key
 from tests.fakes import FakeHasher, FakePartnerKeys
@@ -66,7 +66,7 @@ def test_anything_but_two_well_formed_headers_is_nobody(sent: Mapping[str, Seque
 def test_the_right_secret_leads_to_the_key() -> None:
     key = held()
 
-    assert authenticate(FakePartnerKeys(key), FakeHasher(), Remembered(), Clock(), WHO) == key
+    assert authenticate(FakePartnerKeys(key), FakeHasher(), Remembered(), Clock(), WHO) == (key, 1)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,30 @@ def test_a_key_that_runs_out_while_remembered_is_turned_away() -> None:
     keys, remembered, clock = FakePartnerKeys(held(expires_at=NINE_TWENTY + timedelta(1))), Remembered(), Clock()
     authenticate(keys, FakeHasher(), remembered, clock, WHO)
     clock.passes(days=1)
+
+    with pytest.raises(Unauthenticated):
+        authenticate(keys, FakeHasher(), remembered, clock, WHO)
+
+
+OLD = OldSecret(secret_hash=f"hash of {SECRET}", valid_until=NINE_TWENTY + timedelta(hours=1))
+NEW = SECRET[:-1] + "n"
+
+
+def test_during_the_overlap_both_secrets_lead_to_the_key() -> None:
+    key = held(secret_hash=f"hash of {NEW}", secret_version=2, old_secret=OLD)
+    keys, hasher, remembered = FakePartnerKeys(key), FakeHasher(), Remembered()
+
+    proven = [authenticate(keys, hasher, remembered, Clock(), Presented(KEY, each)) for each in (NEW, SECRET, SECRET)]
+
+    assert [each.secret_version for each in proven] == [2, 1, 1]
+    assert hasher.checks == 3
+
+
+def test_after_the_overlap_the_old_secret_is_nobody_even_if_it_is_remembered() -> None:
+    keys, remembered, clock = FakePartnerKeys(held()), Remembered(), Clock()
+    authenticate(keys, FakeHasher(), remembered, clock, WHO)
+    keys.add(held(secret_hash=f"hash of {NEW}", secret_version=2, old_secret=OLD))
+    clock.passes(hours=1)
 
     with pytest.raises(Unauthenticated):
         authenticate(keys, FakeHasher(), remembered, clock, WHO)

@@ -69,6 +69,19 @@ def one_ticket(multiplier: str = "1", cap: int | None = None) -> Ticket:
     return ticket
 
 
+def test_a_freeze_quantity_lowered_since_our_table_was_written_is_the_brokers() -> None:
+    master = {contract: each._replace(freeze_quantity=1300) for contract, each in a_master().items()}
+
+    assert {order.freeze_quantity for order in decided(a_basket(), master).orders} == {1300}
+
+
+@pytest.mark.parametrize("odd", [None, 0, 64])
+def test_a_freeze_quantity_below_a_single_lot_is_not_believed(odd: int | None) -> None:
+    master = {contract: each._replace(freeze_quantity=odd) for contract, each in a_master().items()}
+
+    assert {order.freeze_quantity for order in decided(a_basket(), master).orders} == {1800}
+
+
 def test_the_strike_at_the_money_is_the_nearest_and_offsets_count_steps() -> None:
     leg = Leg(side=Side.SELL, right=Right.CE, strike=StrikeRule(offset=4))
 

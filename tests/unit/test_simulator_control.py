@@ -172,6 +172,7 @@ def test_orders_are_listed_as_they_arrived_with_the_microsecond(broker: Remote, 
     first, second = broker.orders()
 
     assert first | {"order_id": "", "average_price": ""} == {
+        "broker": "zebu",
         "order_id": "",
         "client_id": "TEST123",
         "tag": "first",

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from quantleap.adapters.brokers.directory import Directory
 from quantleap.adapters.brokers.zebu import Zebu
-from quantleap.domain.account import Credentials, Session
+from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     Answer,
+    BadInput,
     BrokerFailure,
     Instrument,
     InsufficientFunds,
@@ -38,6 +39,7 @@ AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 ZEBU = Zebu()
 SESSION = Session(access_token="token-1", client_id="ZEBU123", expires_at=AT)
 CREDENTIALS = Credentials(api_key="ZEBU123_U", api_secret="hush")
+LOGIN = FinishedLogin(credentials=CREDENTIALS, client_id="ZEBU123", code="code-7")
 CALL = Contract(Index.NIFTY, date(2026, 12, 1), Decimal(26000), Right.CE)
 ORDER = OrderRequest(
     instrument=Instrument(CALL, "NFO", "NIFTY01DEC26C26000", "51234", 65, Decimal("0.05")),
@@ -97,7 +99,7 @@ def test_a_symbol_is_quoted_inside_the_json() -> None:
 
 
 def test_the_login_checksum_is_sha256_of_key_secret_and_code() -> None:
-    request = ZEBU.exchange(CREDENTIALS, "ZEBU123", "code-7")
+    request = ZEBU.exchange(LOGIN)
 
     assert request.target == "/NorenWClientAPI/GenAcsTok"
     assert "Authorization" not in request.headers
@@ -111,16 +113,16 @@ def test_the_login_page_is_told_key_and_state_and_never_the_secret() -> None:
 
 
 def test_a_session_ends_at_midnight_in_india_or_earlier_if_the_broker_says_so() -> None:
-    whole = ZEBU.session(ok(access_token="t", uid="Z1", expires_in="999999"), AT)
-    short = ZEBU.session(ok(access_token="t", uid="Z1", expires_in="3600"), AT)
-    silent = ZEBU.session(ok(access_token="t", USERID="Z1"), AT)
+    whole = ZEBU.session(ok(access_token="t", uid="Z1", expires_in="999999"), LOGIN, AT)
+    short = ZEBU.session(ok(access_token="t", uid="Z1", expires_in="3600"), LOGIN, AT)
+    silent = ZEBU.session(ok(access_token="t", USERID="Z1"), LOGIN, AT)
 
     assert whole.expires_at == silent.expires_at == datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
     assert short.expires_at == datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
 def test_secrets_do_not_show_when_printed() -> None:
-    session = ZEBU.session(ok(access_token="sesame", uid="Z1"), AT)
+    session = ZEBU.session(ok(access_token="sesame", uid="Z1"), LOGIN, AT)
 
     assert "sesame" not in repr(session)
     assert "hush" not in repr(CREDENTIALS)
@@ -140,10 +142,10 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
         (not_ok("RED:Margin Shortfall:INR 15000"), InsufficientFunds),
         (not_ok("Market is closed"), MarketClosed),
         (Answer(429, {}, b""), RateLimited),
-        (not_ok("Invalid Input : qty"), Refused),
+        (not_ok("Invalid Input : qty"), BadInput),
         (not_ok(""), Refused),
         (ok(), Unknown),
-        (ok(norenordno=7), Unknown),
+        (ok(norenordno=[7]), Unknown),
         (Answer(500, {}, b"{}"), Unknown),
         (Answer(502, {}, b"<html>"), Unknown),
         (Answer(200, {}, b""), Unknown),
@@ -226,7 +228,7 @@ def test_a_broken_master_is_a_failure_and_not_a_crash(answer: Answer) -> None:
 
 @given(status=st.sampled_from([200, 400, 401, 404, 429, 500]), body=st.binary(max_size=200))
 def test_whatever_bytes_come_back_the_outcome_is_typed(status: int, body: bytes) -> None:
-    for read in (ZEBU.placed, ZEBU.orders, ZEBU.instruments, lambda answer: ZEBU.session(answer, AT)):
+    for read in (ZEBU.placed, ZEBU.orders, ZEBU.instruments, lambda answer: ZEBU.session(answer, LOGIN, AT)):
         with pytest.raises(BrokerFailure):
             read(Answer(status, {}, body))
 
@@ -241,7 +243,7 @@ fields = st.sampled_from(["stat", "norenordno", "emsg", "status", "fillshares", 
 @given(value=st.dictionaries(fields, json_values | st.just("Ok")) | st.lists(st.dictionaries(fields, json_values)))
 def test_well_formed_json_of_the_wrong_shape_never_crashes_a_reader(value: object) -> None:
     answer = Answer(200, {}, json.dumps(value).encode())
-    for read in (ZEBU.placed, ZEBU.orders, lambda given: ZEBU.session(given, AT)):
+    for read in (ZEBU.placed, ZEBU.orders, lambda given: ZEBU.session(given, LOGIN, AT)):
         with suppress(BrokerFailure):
             assert read(answer) is not None
 

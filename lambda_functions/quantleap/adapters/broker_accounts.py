@@ -10,6 +10,9 @@ from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Known, Page
 
+OPTIONAL = ("token_expires_at", "last_oauth_login")
+"""What a change takes away when the account no longer has it."""
+
 
 class TableBrokerAccounts:
     """A tenant's client id belongs to one user, by a claim written together with the account."""
@@ -23,6 +26,13 @@ class TableBrokerAccounts:
         found = {item["sort_key"]: item for item in self._table.get_many([address, client])}
         user, claim = found.get(address["sort_key"]), found.get(client["sort_key"])
         return Known(users.of_claim(user) if user else None, claim["owner"] if claim else None)
+
+    def known_user(self, tenant: Tenant, user_id: str, client_id: str) -> Known:
+        """The user of an id, and the id of the user who has the client id: one call."""
+        person, client = keys.user(user_id), keys.broker_client(tenant.key, client_id)
+        found = {item["sort_key"]: item for item in self._table.get_many([person, client])}
+        user, claim = found.get(person["sort_key"]), found.get(client["sort_key"])
+        return Known(read(User, user) if user else None, claim["owner"] if claim else None)
 
     def add(self, account: BrokerAccount, user: User, *, new_user: bool) -> None:
         """Store an account (and its user when new); `Conflict` when address or client id is taken."""
@@ -43,13 +53,44 @@ class TableBrokerAccounts:
         item = self._table.get(keys.broker_account(user_id, client_id))
         if item is None:
             raise NotFound("No such broker account")
-        return read(BrokerAccount, item)
+        return _account(item)
 
     def save(self, account: BrokerAccount) -> None:
-        """Store a change, unless somebody else wrote meanwhile (`Conflict`)."""
+        """Store a change, unless somebody else wrote meanwhile (`Conflict`); how often it was taken up stays."""
+        item = {name: value for name, value in _item(account).items() if name not in {"user_id", "sort_key"}}
+        gone = [name for name in OPTIONAL if name not in item]
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in item)
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
+        names = {f"name_{name}": name for name in (*item, *gone)}
+        key = keys.broker_account(account.user_id, account.client_id)
         try:
-            self._table.put(_item(account), "version = :was", was=account.version - 1)
+            self._table.update(key, expression, "version = :was", was=account.version - 1, **item, **names)
         except ConditionFailed:
+            raise Conflict("The broker account changed meanwhile; send the request again") from None
+
+    def remove(self, account: BrokerAccount) -> None:
+        """Delete an account and free its client id; `Conflict` while a subscription trades it.
+
+        Each subscription that takes an account up counts in it (`taken_up`), so one that comes between the look at
+        the allocations and the deletion makes the deletion fail.
+        """
+        key = keys.broker_account(account.user_id, account.client_id)
+        item = self._table.get(key)
+        if item is None:
+            raise NotFound("No such broker account")
+        allocations = self._table.query_all(
+            "user_id = :user AND begins_with(sort_key, :prefix)", user=account.user_id, prefix=keys.ALLOCATION_PREFIX
+        )
+        if any(each["client_id"] == account.client_id for each in allocations):
+            raise Conflict("A subscription trades this account; move or cancel it first", code="broker_account_in_use")
+        same = (
+            "taken_up = :seen" if "taken_up" in item else "attribute_exists(user_id) AND attribute_not_exists(taken_up)"
+        )
+        seen = {"seen": item["taken_up"]} if "taken_up" in item else {}
+        claim = keys.broker_client(account.tenant, account.client_id)
+        try:
+            self._table.transact([self._table.deleting(key, same, **seen), self._table.deleting(claim)])
+        except TransactionFailed:
             raise Conflict("The broker account changed meanwhile; send the request again") from None
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
@@ -65,7 +106,7 @@ class TableBrokerAccounts:
         items = self._table.query_all(
             "user_id = :user AND begins_with(sort_key, :prefix)", user=user_id, prefix=keys.ACCOUNT_PREFIX
         )
-        return [read(BrokerAccount, item) for item in items]
+        return [_account(item) for item in items]
 
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[BrokerAccount]:
         """A tenant's accounts by client id; the token is the last client id shown."""
@@ -84,8 +125,12 @@ class TableBrokerAccounts:
     def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
         """Accounts by (user, client id), a hundred a call; the missing are absent."""
         items = self._table.get_many(keys.broker_account(*name) for name in dict.fromkeys(names))
-        accounts = (read(BrokerAccount, item) for item in items)
+        accounts = (_account(item) for item in items)
         return {(account.user_id, account.client_id): account for account in accounts}
+
+
+def _account(item: Item) -> BrokerAccount:
+    return read(BrokerAccount, item, "taken_up")
 
 
 def _item(account: BrokerAccount) -> Item:

@@ -3,7 +3,7 @@
 | entity                   | user_id                | sort_key                                   |
 | ------------------------ | ---------------------- | ------------------------------------------ |
 | PARTNER_API_KEY          | PARTNER                | PARTNER_API_KEY#{api_key_id}               |
-| RATE_BUCKET              | RATE#{api_key_id}      | BUCKET                                     |
+| RATE_BUCKET              | RATE#{api_key_id}      | DAY#{2026-11-23}                           |
 | BASKET                   | {owner_id}             | BASKET#{basket_id}                         |
 | BASKET_VERSION           | {owner_id}             | BASKET_VERSION#{basket_id}#{000001}        |
 | STRATEGY_SCHEDULE        | {owner_id}             | SCHEDULE#{basket_id}#{MON#09:20}           |
@@ -11,6 +11,8 @@
 | USER_EMAIL               | TENANT#{tenant}        | EMAIL#{email}                              |
 | BROKER_ACCOUNT           | {user_id}              | BROKER_ACCOUNT#{client_id}                 |
 | BROKER_CLIENT            | TENANT#{tenant}        | CLIENT#{client_id}                         |
+| BROKER_CREDENTIALS       | {user_id}              | BROKER_CREDENTIALS#{client_id}             |
+| BROKER_SESSION           | {user_id}              | BROKER_SESSION#{client_id}                 |
 | OAUTH_STATE              | OAUTH#{sha256(state)}  | STATE                                      |
 | MARKETPLACE_SUBSCRIPTION | {user_id}              | SUBSCRIPTION#{subscription_id}             |
 | TEMPLATE_CLAIM           | {user_id}              | TEMPLATE#{template_id}                     |
@@ -18,13 +20,16 @@
 | RUN                      | RUN#{run_id}           | RUN                                        |
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
+| RUN_EXIT                 | RUN#{run_id}           | EXIT#{MON#15:20}                           |
 | SHARD_LEASE              | RUN#{run_id}#{0000}    | LEASE                                      |
 | SHARD_REPORT             | RUN#{run_id}#{0000}    | REPORT                                     |
 | RUN_TICKET               | RUN#{run_id}#{0000}    | TICKET#{tenant}#{subscription}#{allocation}|
+| TICKET_EXITS             | RUN#{run_id}#{0000}    | EXITS#{tenant}#{subscription}#{allocation} |
 | TENANT_RUN               | TENANT#{tenant}        | RUN#{run_id}                               |
 """
 
 import hashlib
+from datetime import date
 from typing import TypedDict
 
 from quantleap.domain.ids import PLATFORM_OWNER, user_of_subscription
@@ -52,6 +57,7 @@ BASKET_PREFIX = "BASKET#"
 TICKET_PREFIX = "TICKET#"
 RUN_PREFIX = "RUN#"
 ACCOUNT_PREFIX = "BROKER_ACCOUNT#"
+ALLOCATION_PREFIX = "BROKER_ALLOCATION#"
 CLIENT_PREFIX = "CLIENT#"
 PARTNER_KEY_PREFIX = "PARTNER_API_KEY#"
 
@@ -65,9 +71,9 @@ def partner_key(api_key_id: str) -> Key:
     return _key(PARTNERS, f"{PARTNER_KEY_PREFIX}{api_key_id}")
 
 
-def rate_bucket(api_key_id: str) -> Key:
-    """The request counter of an API key."""
-    return _key(f"RATE#{api_key_id}", "BUCKET")
+def rate_bucket(api_key_id: str, day: date) -> Key:
+    """The request counter of an API key for a day of India's calendar."""
+    return _key(f"RATE#{api_key_id}", f"DAY#{day.isoformat()}")
 
 
 def basket(basket_id: str) -> Key:
@@ -77,7 +83,12 @@ def basket(basket_id: str) -> Key:
 
 def basket_version(basket_id: str, number: int) -> Key:
     """An immutable state of a basket."""
-    return _key(PLATFORM_OWNER, f"BASKET_VERSION#{basket_id}#{number:06}")
+    return _key(PLATFORM_OWNER, f"{basket_versions(basket_id)}{number:06}")
+
+
+def basket_versions(basket_id: str) -> str:
+    """How the sort keys of a basket's versions begin."""
+    return f"BASKET_VERSION#{basket_id}#"
 
 
 def schedule(basket_id: str, slot: str) -> Key:
@@ -105,6 +116,11 @@ def broker_client(tenant: str, client_id: str) -> Key:
     return _key(f"TENANT#{tenant}", f"{CLIENT_PREFIX}{client_id}")
 
 
+def broker_secret(entity: str, user_id: str, client_id: str) -> Key:
+    """A sealed secret of an account; the entity says which."""
+    return _key(user_id, f"{entity}#{client_id}")
+
+
 def oauth_state(state: str) -> Key:
     """A login under way; the state itself is a secret, so only its hash is stored."""
     return _key(f"OAUTH#{hashlib.sha256(state.encode()).hexdigest()}", "STATE")
@@ -123,12 +139,22 @@ def template_claim(user_id: str, template_id: str) -> Key:
 
 def allocation(user_id: str, template_id: str, allocation_id: str) -> Key:
     """An account and its lots for a template."""
-    return _key(user_id, f"BROKER_ALLOCATION#{template_id}#{allocation_id}")
+    return _key(user_id, f"{ALLOCATION_PREFIX}{template_id}#{allocation_id}")
 
 
 def run(run_id: str) -> Key:
     """A run and its plan."""
     return _key(f"RUN#{run_id}", "RUN")
+
+
+def run_exit(run_id: str, slot: str) -> Key:
+    """That strategies of an entry run leave in a slot."""
+    return _key(f"RUN#{run_id}", f"EXIT#{slot}")
+
+
+def ticket_exits(run_id: str, number: int, tenant: str, name: str) -> Key:
+    """Which runs close an entry ticket."""
+    return _key(shard(run_id, number), f"EXITS#{tenant}#{name}")
 
 
 def run_decision(run_id: str) -> Key:

@@ -1,11 +1,12 @@
 """Connections of the order path: opened early, one for each account, so that at the boundary a send is one write.
 
-General clients take 60 ms and more to send 250 prepared orders where this takes 6 (docs/internal-docs/execution.md).
+Sockets are used as they are, for a transport of asyncio costs more than the order itself (docs/benchmarks.md).
 """
 
 import asyncio
+import socket
 import ssl
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
@@ -16,6 +17,9 @@ MOST_BYTES = 8 * 1024 * 1024
 """An order book of thousands of lines is under 2 MB; more than this is no answer to trust."""
 
 CONNECT_TIMEOUT_S = 5.0
+AT_ONCE = 65_536
+NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""A socket that never waits says so."""
 
 
 def prepare(request: Request) -> bytes:
@@ -25,6 +29,14 @@ def prepare(request: Request) -> bytes:
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     lines.append(f"Content-Length: {len(request.body)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + request.body
+
+
+class Address(NamedTuple):
+    """Whom to call, and how to know who answers; without `tls` nobody asks."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
 
 
 class AsyncLines:
@@ -37,7 +49,7 @@ class AsyncLines:
         """A line to a broker, not yet open."""
         parts = urlsplit(base_url)
         tls = self._context() if parts.scheme == "https" else None
-        return AsyncLine(parts.hostname or "", parts.port or (443 if tls else 80), tls)
+        return AsyncLine(Address(parts.hostname or "", parts.port or (443 if tls else 80), tls))
 
     def prepare(self, request: Request) -> bytes:
         """The request's bytes, made before they are needed."""
@@ -52,20 +64,17 @@ class AsyncLines:
 class AsyncLine:
     """One connection, one request at a time."""
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._talk: _Talk | None = None
 
     async def open(self) -> None:
         """Connect, unless it is open; raises `NotSent`."""
         if self._talk is not None and self._talk.is_open:
             return
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, self._talk = await loop.create_connection(_Talk, self._host, self._port, ssl=self._tls)
+                self._talk = _Talk(await _connected(self._address))
         except OSError as error:  # a timeout is one too
             raise NotSent(f"no connection: {type(error).__name__}") from None
 
@@ -82,47 +91,92 @@ class AsyncLine:
     def close(self) -> None:
         """Hang up; an answer still awaited becomes `Unknown`."""
         if self._talk is not None:
-            self._talk.hang_up()
+            self._talk.end("hung up")
             self._talk = None
 
 
-class _Talk(asyncio.Protocol):
-    """Reads answers with httptools, whose callbacks these are."""
+async def _connected(address: Address) -> socket.socket:
+    """A socket to the first address of the host that answers, with TLS where it is wanted."""
+    found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    for place, (family, kind, protocol, _, at) in enumerate(found, 1):
+        raw = socket.socket(family, kind, protocol)
+        try:
+            return await _called(raw, at, address)
+        except BaseException as error:
+            raw.close()
+            if place == len(found) or not isinstance(error, OSError):
+                raise
+    raise OSError("the host has no address")
 
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
+
+async def _called(raw: socket.socket, at: Any, address: Address) -> socket.socket:  # noqa: ANN401 - differs by family
+    raw.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    await asyncio.get_running_loop().sock_connect(raw, at)
+    if address.tls is None:
+        return raw
+    secured = address.tls.wrap_socket(raw, server_hostname=address.host, do_handshake_on_connect=False)
+    try:
+        await _shake_hands(secured)
+    except BaseException:
+        secured.close()
+        raise
+    return secured
+
+
+async def _shake_hands(secured: ssl.SSLSocket) -> None:
+    while True:
+        try:
+            secured.do_handshake()
+        except ssl.SSLWantReadError:
+            await _readable(secured)
+        else:
+            return
+
+
+async def _readable(one: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    loop.add_reader(one, came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(one)
+
+
+class _Talk:
+    """Reads answers with httptools, whose callbacks the `on_` methods are."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(connection, self._read)
         self._waiting: asyncio.Future[Answer] | None = None
+        self.is_open = True
         self._begin()
 
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
-
     def ask(self, payload: bytes) -> asyncio.Future[Answer]:
-        if self._transport is None or self._waiting is not None:
+        """Hand all of it to the system at once, or nobody knows how much of it arrived."""
+        if self._waiting is not None:
             message = "the connection is busy"
             raise NotSent(message)
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(payload)
-        return self._waiting
-
-    def hang_up(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-        self._fail("hung up")
-
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's own signature
-        self._transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._fail(f"connection lost: {type(exc).__name__ if exc else 'closed by the broker'}")
-
-    def data_received(self, data: bytes) -> None:
+        self._waiting = answer = self._loop.create_future()
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._give_up(f"not HTTP: {type(error).__name__}")
+            if self._connection.send(payload) != len(payload):
+                self.end("not sent as a whole")
+        except OSError as error:
+            self.end(f"connection lost: {type(error).__name__}")
+        return answer
+
+    def end(self, why: str) -> None:
+        """Close the connection; an answer still awaited is unknown."""
+        if self.is_open:
+            self.is_open = False
+            self._loop.remove_reader(self._connection)
+            self._connection.close()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(Unknown(why))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -130,7 +184,7 @@ class _Talk(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body += body
         if len(self._body) > MOST_BYTES:
-            self._give_up("the answer is too large")
+            self.end("the answer is too large")
 
     def on_message_complete(self) -> None:
         answer = Answer(self._parser.get_status_code(), self._headers, bytes(self._body))
@@ -139,20 +193,29 @@ class _Talk(asyncio.Protocol):
         self._begin()
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
-        if not stays and self._transport is not None:
-            self._transport.close()
+        if not stays:
+            self.end("the broker closes after this answer")
 
     def _begin(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
         self._body = bytearray()
 
-    def _give_up(self, why: str) -> None:
-        self._fail(why)
-        if self._transport is not None:
-            self._transport.abort()
+    def _read(self) -> None:
+        """Take what has come; what is left in the system makes this be called again."""
+        try:
+            self._take(self._connection.recv(AT_ONCE))
+            while self.is_open and isinstance(self._connection, ssl.SSLSocket) and self._connection.pending():
+                self._take(self._connection.recv(AT_ONCE))
+        except NOT_YET:
+            return
+        except OSError as error:
+            self.end(f"connection lost: {type(error).__name__}")
+        except httptools.HttpParserError as error:
+            self.end(f"not HTTP: {type(error).__name__}")
 
-    def _fail(self, why: str) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(Unknown(why))
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._parser.feed_data(data)
+        else:
+            self.end("connection lost: closed by the broker")

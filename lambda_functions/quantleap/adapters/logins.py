@@ -26,7 +26,7 @@ class TableLogins:
             "client_id": state.client_id,
             "created_at": state.created_at.isoformat(),
             "expires_at": int(state.created_at.timestamp()) + FORGOTTEN_AFTER_S,
-        }
+        } | ({"redirect_url": state.redirect_url} if state.redirect_url else {})
         self._table.put(item, NEW)
 
     def take(self, state: str) -> OAuthState | None:
@@ -40,4 +40,5 @@ class TableLogins:
             user_id=item["owner"],
             client_id=item["client_id"],
             created_at=item["created_at"],
+            redirect_url=item.get("redirect_url"),
         )

@@ -1,17 +1,20 @@
 """Runs in the table: plans and decisions adopted once, leases, tickets, reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from quantleap.adapters import keys
 from quantleap.adapters.table import ConditionFailed, Item, Table, plain
 from quantleap.domain.errors import Conflict, NotFound
-from quantleap.domain.execution import Decision, Lease, Plan, Report, Ticket
+from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Ticket
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Page
 
 NEW = "attribute_not_exists(user_id)"
+EXIT_NOTE_LIFE = timedelta(days=2)
+"""A line of the schedule that outlives its day is passed over; the table forgets it by itself."""
+
 WRITERS = 16
 """Threads that write a shard's tickets: 250 writes in well under a second."""
 
@@ -46,6 +49,47 @@ class TableRuns:
             message = "No such execution"
             raise NotFound(message)
         return _plan(item)
+
+    def schedule_exits(self, entered: Due, exits: Mapping[str, tuple[int, ...]]) -> None:
+        """Note in which slots of its day the strategies of an entry run leave; the note ends with the day after."""
+        for slot, numbers in exits.items():
+            item = {
+                **keys.run_exit(entered.run_id, slot),
+                "entity_type": "RUN_EXIT",
+                "version": 1,
+                "schedule_slot": slot,
+                "basket_id": entered.template_id,
+                "strategies": list(numbers),
+                "entered": entered.model_dump(mode="json"),
+                "expires_at": int((entered.boundary + EXIT_NOTE_LIFE).timestamp()),
+            }
+            self._table.put(item)
+
+    def claim_exit(self, ticket: Ticket, exit_run: str) -> Sequence[str]:
+        """Note that a run closes an entry ticket; returns the runs that came before it, oldest first."""
+        key = keys.ticket_exits(ticket.run_id, ticket.shard, ticket.tenant, ticket.name)
+        try:
+            item = self._table.update(
+                key,
+                "SET entity_type = :kind, version = if_not_exists(version, :zero) + :one, "
+                "runs = list_append(if_not_exists(runs, :none), :run)",
+                "attribute_not_exists(user_id) OR NOT contains(runs, :id)",
+                kind="TICKET_EXITS",
+                zero=0,
+                one=1,
+                none=[],
+                run=[exit_run],
+                id=exit_run,
+            )
+        except ConditionFailed as failure:
+            item = failure.old or {}
+        runs: list[str] = item["runs"]
+        return runs[: runs.index(exit_run)]
+
+    def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
+        """One ticket as stored."""
+        item = self._table.get(keys.ticket(run_id, shard, tenant, name))
+        return None if item is None else Ticket.model_validate(item["body"])
 
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from quantleap.adapters import baskets, keys, users
+from quantleap.adapters import baskets, keys, machine, users
 from quantleap.adapters.items import NEW, Write, read, stored
 from quantleap.adapters.table import ConditionFailed, Item, Rows, Table, TransactionFailed
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
@@ -20,6 +20,9 @@ from quantleap.domain.subscription import (
     states_before,
 )
 
+MOST_WRITES = 99
+"""Of the hundred writes that DynamoDB takes in a transaction, one moves the template's count."""
+
 FOR_INDEXES = ("template_basket_id", "subscription_status_date", "partner_id")
 
 
@@ -34,7 +37,7 @@ class TableSubscriptions:
         template, address = keys.basket(template_id), keys.user_email(tenant.key, email)
         found = {item["sort_key"]: item for item in self._table.get_many([template, address])}
         basket, user = found.get(template["sort_key"]), found.get(address["sort_key"])
-        return Found(baskets.of_item(basket) if basket else None, users.of_claim(user) if user else None)
+        return Found(baskets.of_item(basket, machine.now()) if basket else None, users.of_claim(user) if user else None)
 
     def add(self, subscription: Subscription) -> None:
         """Store it in one transaction.
@@ -42,7 +45,7 @@ class TableSubscriptions:
         Raises `AlreadySubscribed`, or `Conflict` when the template or the account went meanwhile.
         """
         claim = keys.template_claim(subscription.user_id, subscription.template_id)
-        accounts = [self._account_check(subscription, each) for each in subscription.allocations]
+        accounts = [self._taking_up(subscription, each) for each in subscription.allocations]
         try:
             self._table.transact(
                 [
@@ -61,9 +64,10 @@ class TableSubscriptions:
                 raise Conflict("The template has left the marketplace", code="template_withdrawn") from None
             raise Conflict("The broker account was disabled", code="broker_account_disabled") from None
 
-    def _account_check(self, subscription: Subscription, allocation: Allocation) -> Write:
+    def _taking_up(self, subscription: Subscription, allocation: Allocation) -> Write:
+        """An account may be traded only while it is enabled, and remembers that it was taken up."""
         key = keys.broker_account(subscription.user_id, allocation.client_id)
-        return self._table.checking(key, "account_status = :enabled", enabled="enabled")
+        return self._table.updating(key, "ADD taken_up :one", "account_status = :enabled", enabled="enabled", one=1)
 
     def _count(self, template_id: str, by: int, condition: str) -> Write:
         return self._table.updating(keys.basket(template_id), "ADD subscriber_count :by", condition, by=by)
@@ -101,6 +105,25 @@ class TableSubscriptions:
             item = _moved_already(failure.old, tenant, action, sorted_by)
         return _read(item)
 
+    def split(self, changed: Subscription, *, was: Subscription) -> None:
+        """Store other allocations in one transaction; `Conflict` when it or an account changed meanwhile."""
+        before, after = ({item["sort_key"]: item for item in _allocations(each)} for each in (was, changed))
+        gone = [item for name, item in before.items() if name not in after]
+        accounts = [self._taking_up(changed, each) for each in changed.allocations if each not in was.allocations]
+        try:
+            self._table.transact(
+                [
+                    self._table.putting(_item(changed), "version = :was", was=was.version),
+                    *accounts,
+                    *(self._table.putting(item) for item in after.values()),
+                    *(self._table.deleting({"user_id": i["user_id"], "sort_key": i["sort_key"]}) for i in gone),
+                ]
+            )
+        except TransactionFailed as failure:
+            if 0 in failure.failures:
+                raise Conflict("The subscription changed meanwhile; read it again") from None
+            raise Conflict("The broker account was disabled", code="broker_account_disabled") from None
+
     def cancel(self, cancelled: Subscription) -> None:
         """Store the end of one, free its template and count down, in one transaction; else `Conflict`."""
         user_id, template_id = cancelled.user_id, cancelled.template_id
@@ -116,6 +139,45 @@ class TableSubscriptions:
             )
         except TransactionFailed:
             raise Conflict("The subscription changed meanwhile; read it again") from None
+
+    def close(self, template_id: str, at: datetime, most: int) -> int:
+        """Cancel subscriptions of a template that was withdrawn, at most so many; returns how many it were.
+
+        As many in one transaction as it holds, with one count for all of them. Where somebody moved one of them
+        meanwhile, they are taken one by one, and that one is left to its own.
+        """
+        items = self._table.query_all(
+            "template_basket_id = :shard",
+            index=keys.TEMPLATE_SUBSCRIBERS,
+            shard=keys.subscribers(template_id, 0),
+        )
+        return sum(self._close(template_id, chunk, at) for chunk in _closable(items[:most]))
+
+    def _close(self, template_id: str, items: Sequence[Item], at: datetime) -> int:
+        writes = [write for item in items for write in self._ending(template_id, item, at)]
+        try:
+            self._table.transact([*writes, self._count(template_id, -len(items), "attribute_exists(user_id)")])
+        except TransactionFailed:
+            return sum(self._close(template_id, [item], at) for item in items) if len(items) > 1 else 0
+        return len(items)
+
+    def _ending(self, template_id: str, item: Item, at: datetime) -> Iterator[Write]:
+        user_id = item["user_id"]
+        yield self._table.updating(
+            {"user_id": user_id, "sort_key": item["sort_key"]},
+            "SET #status = :cancelled, changed_at = :at, subscription_status_date = :sorted, version = version + :one"
+            " REMOVE template_basket_id",
+            "attribute_exists(template_basket_id) AND allocations = :allocations",
+            name_status="status",
+            cancelled=Status.CANCELLED,
+            at=at.isoformat(),
+            sorted=keys.status_date(Status.CANCELLED, at.isoformat()),
+            allocations=item["allocations"],
+            one=1,
+        )
+        yield self._table.deleting(keys.template_claim(user_id, template_id))
+        for each in item["allocations"]:
+            yield self._table.deleting(keys.allocation(user_id, template_id, each["allocation_id"]))
 
     def of_partner(self, tenant: Tenant, wanted: SubscriptionFilter) -> Page[Subscription]:
         """A tenant's subscriptions, newest of each status first: one query a page.
@@ -172,6 +234,21 @@ class TableSubscriptions:
         wanted = (keys.subscription(subscription_id) for _, subscription_id in names)
         items = self._table.get_many(key for key in wanted if key is not None)
         return {item["subscription_id"]: item["status"] for item in items}
+
+
+def _closable(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Subscriptions that end in one transaction: each is an update, a claim and its allocations to delete."""
+    chunk: list[Item] = []
+    room = MOST_WRITES
+    for item in items:
+        needed = 2 + len(item["allocations"])
+        if chunk and needed > room:
+            yield chunk
+            chunk, room = [], MOST_WRITES
+        chunk.append(item)
+        room -= needed
+    if chunk:
+        yield chunk
 
 
 def _item(subscription: Subscription) -> Item:

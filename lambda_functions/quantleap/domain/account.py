@@ -1,14 +1,16 @@
 """Users, their broker accounts, and the daily login that makes an account ready to trade."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
+from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from quantleap.domain.clock import IST
 from quantleap.domain.model import Model
-from quantleap.domain.partner import Environment, PartnerId
+from quantleap.domain.partner import Environment, PartnerId, Tenant
 
 OAUTH_STATE_LIFE = timedelta(seconds=300)
 
@@ -16,7 +18,7 @@ OAUTH_STATE_LIFE = timedelta(seconds=300)
 def _email(value: str) -> str:
     """Lower-case an address; the check is for slips of the pen, delivery proves the rest."""
     name, at, host = value.strip().lower().rpartition("@")
-    odd = any(c.isspace() or c in "@#,;<>" for c in name + host)
+    odd = any(c.isspace() or not c.isprintable() or c in "@#,;<>" for c in name + host)
     if odd or not (at and name) or "." not in host.strip("."):
         raise ValueError("Invalid email format")
     return f"{name}@{host}"
@@ -66,17 +68,82 @@ class NewBrokerAccount(Credentials):
         return Credentials(api_key=self.api_key, api_secret=self.api_secret)
 
 
-class LoginStart(Model):
+def _return_address(value: str) -> str:
+    """An address that a browser can be sent back to with more in its path and query."""
+    parts = urlsplit(value)
+    local = parts.hostname in {"localhost", "127.0.0.1"}
+    odd = parts.fragment or parts.username is not None or not parts.hostname or parts.port == 0
+    if odd or not (parts.scheme == "https" or local):
+        raise ValueError("Write an https address without a fragment")
+    return value
+
+
+ReturnAddress = Annotated[
+    str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=1024), AfterValidator(_return_address)
+]
+
+
+class OwnBrokerAccount(Credentials):
+    """What somebody who signed in sends to set their own account up, once."""
+
+    broker_name: PartnerId
+    client_id: ClientId
+
+    def of(self, person: "Person") -> NewBrokerAccount:
+        """The same, with whose it is."""
+        return NewBrokerAccount(**dict(self), user_email=person.email, user_name=person.name)
+
+
+class Person(NamedTuple):
+    """Somebody who signed in by themselves; they belong to the platform, in the stage's own environment."""
+
+    user_id: str
+    tenant: Tenant
+    email: str
+    name: str | None = None
+
+
+class LoginBegin(Model):
+    """Where the broker's page is to send the browser back to."""
+
+    redirect_url: ReturnAddress | None = None
+
+
+class LoginStart(LoginBegin):
     """Whose daily login begins."""
 
     user_email: Email
 
 
-class LoginCallback(LoginStart):
-    """What the broker's login page sent back through the partner."""
+class LoginEnd(Model):
+    """What the broker's login page sent back: beside the state, whatever the page named.
 
-    request_token: str = Field(min_length=1, max_length=2048, repr=False)
-    state: str = Field(min_length=1, max_length=256, repr=False)
+    Which names those may be is the broker's rule; their values go into requests, so they are plain text.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=8192)]]
+
+    state: str = Field(min_length=1, max_length=256)
+
+    @property
+    def came(self) -> Mapping[str, str]:
+        """What the page returned with."""
+        return self.__pydantic_extra__
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """All of it is secret."""
+        return iter(())
+
+
+class LoginCallback(LoginEnd):
+    """The same, through the partner, who says whose login it was."""
+
+    user_email: Email
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """Everything else is secret."""
+        yield "user_email", self.user_email
 
 
 class AccountFilter(Model):
@@ -87,22 +154,51 @@ class AccountFilter(Model):
     next_token: ClientId | None = None
 
 
+class FinishedLogin(Model):
+    """What a broker's login page sent back, with the app and the account it was for.
+
+    `came` is everything the page returned with, for brokers whose code is not enough; `redirect_url` is where it
+    returned to, for brokers that want it repeated.
+    """
+
+    credentials: Credentials
+    client_id: str
+    code: str = Field(repr=False)
+    came: dict[str, str] = Field(default={}, repr=False)
+    redirect_url: str | None = None
+
+    def value(self, name: str) -> str | None:
+        """One of the values that came, its name written in any case."""
+        return next((value for key, value in self.came.items() if key.lower() == name.lower()), None)
+
+
 class Session(Model):
-    """What a broker's login gave: the token of the day and when it dies."""
+    """What a broker's login gave: the token of the day and when it dies.
+
+    Requests of some brokers name the app's key, or are signed with its secret; some have a second token for their
+    live feed. Such a broker's session holds these too.
+    """
 
     access_token: str = Field(repr=False)
     client_id: str
     expires_at: datetime
+    api_key: str = Field(default="", repr=False)
+    api_secret: str = Field(default="", repr=False)
+    feed_token: str = Field(default="", repr=False)
 
 
 class OAuthState(Model):
-    """A login under way: bound to one account, usable once, for 300 seconds."""
+    """A login under way: bound to one account, usable once, for 300 seconds.
+
+    `redirect_url` is where the broker's page was told to return to.
+    """
 
     state: str = Field(repr=False)
     tenant: str
     user_id: str
     client_id: str
     created_at: datetime
+    redirect_url: str | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -143,6 +239,10 @@ class BrokerAccount(Model):
             }
         )
 
+    def logged_out(self) -> Self:
+        """The account after its session was found dead: the user has to log in again."""
+        return self.model_copy(update={"token_expires_at": None, "version": self.version + 1})
+
     def not_ready_because(self, at: datetime) -> str | None:
         """Why no order can go to the account at that time, or None when one can."""
         if self.account_status is not AccountStatus.ENABLED:
@@ -152,6 +252,12 @@ class BrokerAccount(Model):
         if self.token_expires_at <= at:
             return "broker_token_expired"
         return None
+
+
+def bound_to(redirect_url: str, state: str) -> str:
+    """The address of one login alone: the state ends its path, for brokers that return nothing of ours."""
+    parts = urlsplit(redirect_url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{state}"))
 
 
 def valid_until_text(expires_at: datetime) -> str:

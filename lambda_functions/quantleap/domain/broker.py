@@ -1,13 +1,20 @@
 """What every broker must answer, in our words, and the ways an answer can be bad.
 
     BrokerFailure
-    ├── SessionExpired      the user must log in again; nothing was placed
-    ├── InsufficientFunds   refused for margin; ends the order
-    ├── RateLimited         refused for pace; nothing was placed, may be sent again
-    ├── MarketClosed        refused for the hour; ends the order
-    ├── Refused             refused for any other reason; ends the order
-    ├── NotSent             certainly never reached the broker; may be sent again
-    └── Unknown             sent, with no answer to trust; look it up by tag, never resend blindly
+    ├── SessionExpired          the user must log in again; nothing was placed
+    ├── InsufficientFunds       refused for margin; ends the order
+    ├── RateLimited             refused for pace; nothing was placed, may be sent again
+    ├── MarketClosed            refused for the hour; ends the order
+    ├── Refused                 refused for any other reason; ends the order
+    │   ├── BadInput            a field the broker does not take
+    │   ├── PriceOutOfBand      beyond the day's price band or circuit
+    │   ├── OverFreeze          more units than the exchange takes in one order
+    │   ├── OrderGone           no such order to change, or it is finished
+    │   ├── AccountBlocked      the account may not trade this
+    │   ├── AppRefused          the app's key or permission is not good
+    │   └── AddressNotAllowed   the request came from an address the client did not register
+    ├── NotSent                 certainly never reached the broker; may be sent again
+    └── Unknown                 sent, with no answer to trust; look it up by tag, never resend blindly
 
 A broker turns an intent into a `Request` and an `Answer` into an outcome; it does no I/O itself, so the
 order path can prepare the bytes early and tests need no network.
@@ -19,16 +26,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
-from quantleap.domain.account import Credentials, Session
+from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.basket import Product, Side
+from quantleap.domain.capabilities import Capability
 from quantleap.domain.contracts import Contract
+from quantleap.domain.market import Quote
 
 
 class BrokerFailure(Exception):
-    """Base of a broker's refusals; `reason` is our word, the text is the broker's own."""
+    """Base of a broker's refusals: `reason` and `user_message` are our words, `text` is the broker's own."""
 
     reason: ClassVar[str] = "broker_failure"
     retry: ClassVar[bool] = False
+    user_message: ClassVar[str] = "The broker could not carry this out."
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -39,12 +49,14 @@ class SessionExpired(BrokerFailure):
     """The token is dead."""
 
     reason = "session_expired"
+    user_message = "Your login at the broker is over. Please log in again."
 
 
 class InsufficientFunds(BrokerFailure):
     """The account has not the margin."""
 
     reason = "insufficient_funds"
+    user_message = "There was not enough margin in your account for this order."
 
 
 class RateLimited(BrokerFailure):
@@ -52,18 +64,70 @@ class RateLimited(BrokerFailure):
 
     reason = "rate_limited"
     retry = True
+    user_message = "The broker is receiving too many requests for your account at the moment."
 
 
 class MarketClosed(BrokerFailure):
     """Not at this hour."""
 
     reason = "market_closed"
+    user_message = "The market was closed when the order reached the broker."
 
 
 class Refused(BrokerFailure):
     """Refused for a reason of its own."""
 
     reason = "refused"
+    user_message = "The broker refused the order."
+
+
+class BadInput(Refused):
+    """A field the broker does not take: our mistake, or a list of contracts that is out of date."""
+
+    reason = "bad_input"
+    user_message = "The broker did not accept the order as it was sent."
+
+
+class PriceOutOfBand(Refused):
+    """Beyond the day's price band or circuit."""
+
+    reason = "price_out_of_band"
+    user_message = "The order's price was outside the range the exchange allows today."
+
+
+class OverFreeze(Refused):
+    """More units than the exchange takes in one order."""
+
+    reason = "over_freeze_quantity"
+    user_message = "The order was larger than the exchange takes in one order."
+
+
+class OrderGone(Refused):
+    """There is no such order to change or cancel, or it is finished."""
+
+    reason = "order_gone"
+    user_message = "The order was already complete, cancelled or rejected."
+
+
+class AccountBlocked(Refused):
+    """The account may not trade this."""
+
+    reason = "account_blocked"
+    user_message = "The broker does not let your account trade this. Please ask the broker."
+
+
+class AppRefused(Refused):
+    """The app's key, secret or permission is not good."""
+
+    reason = "app_refused"
+    user_message = "The broker did not accept your API key. Please check it at the broker and link it again."
+
+
+class AddressNotAllowed(Refused):
+    """The request came from an address the client did not register with the broker."""
+
+    reason = "ip_not_allowed"
+    user_message = "Orders for your account came from an address the broker does not know. We are looking into it."
 
 
 class NotSent(BrokerFailure):
@@ -71,12 +135,33 @@ class NotSent(BrokerFailure):
 
     reason = "not_sent"
     retry = True
+    user_message = "The broker could not be reached. Nothing was placed."
 
 
 class Unknown(BrokerFailure):
     """Nobody can say whether it was placed until the order book was read."""
 
     reason = "unknown"
+    user_message = "The broker did not confirm the order. We are checking its order book."
+
+
+class Vocabulary(NamedTuple):
+    """A broker's words for failures: its codes, then phrases of its texts, both in lower case.
+
+    A code that only says "refused" or "bad input" leaves it to the text to say more; a text without a known phrase
+    is `Refused`.
+    """
+
+    codes: Mapping[str, type[BrokerFailure]]
+    phrases: Sequence[tuple[str, type[BrokerFailure]]]
+
+    def failure(self, text: str, code: str = "") -> BrokerFailure:
+        """The failure that a code and a text mean."""
+        kind = self.codes.get(code.lower(), Refused)
+        folded = " ".join(text.split()).lower()
+        if kind in {Refused, BadInput}:
+            kind = next((named for phrase, named in self.phrases if phrase in folded), kind)
+        return kind(text or code or "refused without a reason")
 
 
 class Request(NamedTuple):
@@ -90,7 +175,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One HTTP answer, whole."""
+    """One HTTP answer, whole; names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -98,7 +183,10 @@ class Answer(NamedTuple):
 
 
 class Instrument(NamedTuple):
-    """A contract as one broker lists it; quantities in units, prices in rupees."""
+    """A contract as one broker lists it; quantities in units, prices in rupees.
+
+    `freeze_quantity` is None where the broker's list does not say it.
+    """
 
     contract: Contract
     exchange: str
@@ -106,10 +194,14 @@ class Instrument(NamedTuple):
     token: str
     lot_size: int
     tick: Decimal
+    freeze_quantity: int | None = None
 
 
 class OrderRequest(NamedTuple):
-    """A limit order in our words, ready to be put into a broker's."""
+    """A day order in our words: a limit order, or with a trigger price a stop-limit order.
+
+    `algo_id` is the exchange's id of a registered algorithm; brokers add their generic one where it is missing.
+    """
 
     instrument: Instrument
     side: Side
@@ -117,6 +209,8 @@ class OrderRequest(NamedTuple):
     limit_price: Decimal
     product: Product
     tag: str
+    trigger_price: Decimal | None = None
+    algo_id: str | None = None
 
 
 class OrderStatus(StrEnum):
@@ -130,7 +224,7 @@ class OrderStatus(StrEnum):
 
 
 class BookedOrder(NamedTuple):
-    """A line of the order book."""
+    """A line of the order book; `reason` is the broker's text of a rejection, `refusal` our word for it."""
 
     order_id: str
     tag: str
@@ -138,6 +232,31 @@ class BookedOrder(NamedTuple):
     filled: int
     average_price: Decimal | None
     reason: str | None
+    symbol: str = ""
+    quantity: int = 0
+    limit_price: Decimal | None = None
+    refusal: str | None = None
+
+
+class Position(NamedTuple):
+    """What an account holds of one instrument; `quantity` is below 0 when short.
+
+    `product` is None for one of the broker's products that we do not trade.
+    """
+
+    exchange: str
+    symbol: str
+    product: Product | None
+    quantity: int
+    average_price: Decimal | None
+    last_price: Decimal | None
+
+
+class Funds(NamedTuple):
+    """An account's money in rupees: what new orders may use, and what is blocked."""
+
+    available: Decimal
+    used: Decimal
 
 
 class Broker(Protocol):
@@ -145,15 +264,23 @@ class Broker(Protocol):
 
     name: str
     base_url: str
+    capability: Capability
+    vocabulary: Vocabulary
 
-    def login_url(self, credentials: Credentials, state: str) -> str:
-        """Where the user's browser goes to log in."""
+    def login_url(self, credentials: Credentials, state: str, redirect_url: str | None = None) -> str:
+        """Where the user's browser goes to log in; `redirect_url` matters where the broker takes one."""
 
-    def exchange(self, credentials: Credentials, client_id: str, code: str) -> Request:
-        """Swap the code of a finished login for a session."""
+    def exchange(self, login: FinishedLogin) -> Request:
+        """Swap the code of a finished login for a session, or prove the token that came instead of a code."""
 
-    def session(self, answer: Answer, at: datetime) -> Session:
+    def session(self, answer: Answer, login: FinishedLogin, at: datetime) -> Session:
         """Read the session; raises `Refused` when the code or the credentials are not good."""
+
+    def profile(self, session: Session) -> Request:
+        """Ask whose session it is."""
+
+    def owner(self, answer: Answer, session: Session) -> str:
+        """Read the client id that the session asked with belongs to."""
 
     def place(self, session: Session, order: OrderRequest) -> Request:
         """Place an order."""
@@ -161,14 +288,53 @@ class Broker(Protocol):
     def placed(self, answer: Answer) -> str:
         """Read the broker's order id."""
 
+    def modify(self, session: Session, order_id: str, order: OrderRequest) -> Request:
+        """Change a resting order's quantity and prices to those of `order`, which is otherwise the one placed."""
+
+    def cancel(self, session: Session, order_id: str, order: OrderRequest) -> Request:
+        """Take a resting order back; `order` is the one placed."""
+
+    def done(self, answer: Answer) -> None:
+        """Read the answer to a change, a cancellation or the kill switch: it returns, or raises why not."""
+
     def order_book(self, session: Session) -> Request:
         """Ask for the day's orders."""
 
-    def orders(self, answer: Answer) -> Sequence[BookedOrder]:
-        """Read the day's orders, an empty book included."""
+    def find(self, session: Session, tag: str) -> Request:
+        """Ask for the orders of a tag, or for all where the broker cannot look for one; `orders` reads it."""
 
-    def master(self) -> Request:
-        """Ask for the list of today's option contracts."""
+    def orders(self, answer: Answer) -> Sequence[BookedOrder]:
+        """Read orders, an empty book included."""
+
+    def positions(self, session: Session) -> Request:
+        """Ask for the day's positions."""
+
+    def held(self, answer: Answer) -> Sequence[Position]:
+        """Read positions, those closed today included."""
+
+    def funds(self, session: Session) -> Request:
+        """Ask for the account's money."""
+
+    def money(self, answer: Answer) -> Funds:
+        """Read it."""
+
+    def margin(self, session: Session, orders: Sequence[OrderRequest]) -> Request:
+        """Ask what a basket of at most `capability.margin_at_once` orders would block."""
+
+    def required(self, answer: Answer) -> Decimal:
+        """Read the rupees it would block, hedges counted."""
+
+    def quotes(self, session: Session, instruments: Sequence[Instrument]) -> Request:
+        """Ask for prices of at most `capability.quotes_at_once` instruments."""
+
+    def quoted(self, answer: Answer, instruments: Sequence[Instrument]) -> Mapping[Contract, Quote]:
+        """Read the prices of what was asked for; contracts without a price are absent."""
+
+    def master(self, session: Session | None = None) -> Request:
+        """Ask for the list of today's option contracts; anybody's session does where one is needed."""
 
     def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
         """Read the list, index options only."""
+
+    def kill_switch(self, session: Session, *, on: bool) -> Request | None:
+        """Stop all trading of the account at the broker, or allow it again; None where there is no such call."""

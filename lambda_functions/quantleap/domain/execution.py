@@ -23,9 +23,10 @@ from quantleap.domain.subscription import Allocation
 
 
 class Kind(StrEnum):
-    """What a run does."""
+    """What a run does: open positions, or close what another run opened."""
 
     ENTRY = "entry"
+    EXIT = "exit"
 
 
 class State(StrEnum):
@@ -47,11 +48,12 @@ class State(StrEnum):
 
 
 class Trigger(Model):
-    """One template asked for by hand at a moment, for one tenant."""
+    """One template asked for by hand at a moment, for one tenant; an exit closes the tenant's latest entry."""
 
     at: AwareDatetime
     template_id: str
     scope: str
+    kind: Kind = Kind.ENTRY
 
 
 class Venue(NamedTuple):
@@ -71,7 +73,10 @@ class Venue(NamedTuple):
 
 
 class Due(Model):
-    """A template version with something to do at a boundary; `scope` limits it to one tenant."""
+    """A template version with something to do at a boundary; `scope` limits it to one tenant.
+
+    An exit `closes` an entry run, and follows the version that entered, whatever the template is by then.
+    """
 
     run_id: str
     kind: Kind
@@ -80,6 +85,15 @@ class Due(Model):
     version: int
     strategies: tuple[int, ...]
     scope: str | None = None
+    closes: str | None = None
+
+
+class Scheduled(NamedTuple):
+    """A line of the schedule: strategies that enter, or those of an `entered` run that leave."""
+
+    template_id: str
+    strategies: tuple[int, ...]
+    entered: Due | None = None
 
 
 class Seat(NamedTuple):
@@ -128,7 +142,7 @@ class Order(Model):
 
 
 class Decision(Model):
-    """Every order of a run, hedges first, or the reason why there is none."""
+    """Every order of a run, buys first, or the reason why there is none."""
 
     run_id: str
     decided_at: datetime

@@ -26,6 +26,12 @@ def user_id(draw: Randomness) -> str:
     return f"usr_{draw(ALPHABET, USER_LENGTH)}"
 
 
+def user_of_sign_in(subject: str) -> str:
+    """The id of somebody who signs in by themselves, worked out from the sign-in's own id."""
+    number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:16])
+    return f"usr_{_digits(number, USER_LENGTH)}"
+
+
 def basket_id(draw: Randomness) -> str:
     """`bsk_` and 16 characters."""
     return f"bsk_{draw(ALPHABET, UNIQUE_LENGTH)}"
@@ -61,15 +67,26 @@ def run_id(kind: str, boundary: datetime, template_id: str, version: int, scope:
     return f"run_{moment}_{kind}_{template_id}_v{version}{tail}"
 
 
+def exit_id(boundary: datetime, entered: str) -> str:
+    """The run that closes `entered` at a boundary: `run_20261123T152000_exit_bsk_..._v3_of_20261123T092000`."""
+    moment = boundary.astimezone(IST).strftime("%Y%m%dT%H%M%S")
+    _, entered_at, _, rest = entered.split("_", 3)
+    return f"run_{moment}_exit_{rest}_of_{entered_at}"
+
+
 def order_tag(intent_id: str) -> str:
     """The text an order carries at the broker: 20 letters and digits, the least any broker allows.
 
     Worked out from the intent, so a second worker looks for the very tag the first one sent.
     Source: Zerodha refuses more than 20 characters; no broker refuses lower-case letters and digits.
     """
-    number = int.from_bytes(hashlib.sha256(intent_id.encode()).digest()[:12])
+    return f"ql{_digits(int.from_bytes(hashlib.sha256(intent_id.encode()).digest()[:12]), 18)}"
+
+
+def _digits(number: int, length: int) -> str:
+    """The lowest digits of a number in our alphabet, the last one first."""
     text = ""
-    for _ in range(18):
+    for _ in range(length):
         number, digit = divmod(number, len(ALPHABET))
         text += ALPHABET[digit]
-    return f"ql{text}"
+    return text

@@ -1,7 +1,8 @@
 """The marketplace as somebody browses it: filters, pages, and who sees what."""
 
-import re
-from collections.abc import Iterable, Sequence
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -12,22 +13,25 @@ from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.model import Model
 
 MOST_PER_PAGE = 100
+MOST_ORDERED = 1400
+"""Templates whose order a token carries, so that it fits into an address; those after them are ranked anew."""
+NAME_BYTES = 3
 
 
 class Browse(Model):
     """Which templates to show; `category` matches a template's category or the index of a strategy.
 
-    A `next_token` goes on after the template it names, wherever that stands by now; `page` counts from 1.
+    `page` counts from 1; without one the page begins where the token says.
     """
 
     category: Category | None = None
     index: Index | None = None
     difficulty: Difficulty | None = None
     pricing_type: PricingType | None = None
-    page: int = Field(default=1, ge=1, le=10_000)
+    page: int | None = Field(default=None, ge=1, le=10_000)
     per_page: int | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
     limit: int | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
-    next_token: str | None = Field(default=None, max_length=100)
+    next_token: str | None = Field(default=None, max_length=6000)
 
     @property
     def size(self) -> int:
@@ -48,39 +52,73 @@ class Browse(Model):
 
 
 class Shelf(NamedTuple):
-    """One page of the marketplace."""
+    """One page of the marketplace, and the tokens of the pages beside it."""
 
     templates: Sequence[Basket]
     total: int
     page: int
     per_page: int
     next_token: str | None
+    previous_token: str | None
+
+
+class Bookmark(NamedTuple):
+    """Where a page begins in the order that its first page was made in, whoever has become popular since."""
+
+    start: int = 0
+    order: tuple[bytes, ...] = ()
 
 
 def shelve(baskets: Iterable[Basket], partner_id: str | None, wanted: Browse) -> Shelf:
-    """The page somebody (None: the public) asked for, most popular first, ties by id."""
-    seen = (basket for basket in baskets if basket.visible_to(partner_id) and wanted.fits(basket))
-    found = sorted(seen, key=_rank)
-    start = (wanted.page - 1) * wanted.size
-    if wanted.next_token is not None:
-        after = _read_token(wanted.next_token)
-        start = next((n for n, basket in enumerate(found) if _rank(basket) > after), len(found))
+    """The page somebody (None: the public) asked for, most popular first, ties by id.
+
+    A token carries the order, so that its pages show every template once while subscriber counts change; `page` with
+    a token is a page of that order. Templates that came later stand at its end.
+    """
+    mark = Bookmark() if wanted.next_token is None else _read_token(wanted.next_token)
+    found = _ordered((b for b in baskets if b.visible_to(partner_id) and wanted.fits(b)), mark.order)
+    order = [*mark.order, *(name for name in map(_name, found) if name not in set(mark.order))]
+    place = {name: number for number, name in enumerate(order)}
+    start = mark.start if wanted.page is None else (wanted.page - 1) * wanted.size
+    if wanted.page is None:
+        start = sum(place[_name(basket)] < start for basket in found)
     page = found[start : start + wanted.size]
-    more = start + wanted.size < len(found)
-    token = _token(page[-1]) if page and more else None
-    return Shelf(page, len(found), start // wanted.size + 1, wanted.size, token)
+    return Shelf(
+        templates=page,
+        total=len(found),
+        page=-(-start // wanted.size) + 1,
+        per_page=wanted.size,
+        next_token=_token(found, start + wanted.size, place) if start + wanted.size < len(found) else None,
+        previous_token=_token(found, max(0, start - wanted.size), place) if page and start else None,
+    )
+
+
+def _ordered(baskets: Iterable[Basket], order: Sequence[bytes]) -> list[Basket]:
+    place = {name: number for number, name in enumerate(order)}
+    return sorted(baskets, key=lambda basket: (place.get(_name(basket), len(order)), *_rank(basket)))
 
 
 def _rank(basket: Basket) -> tuple[int, str]:
     return -basket.subscriber_count, basket.basket_id
 
 
-def _token(basket: Basket) -> str:
-    return f"{basket.subscriber_count}.{basket.basket_id}"
+def _name(basket: Basket) -> bytes:
+    """Three bytes for a template: enough to tell a few hundred apart, short enough for an address."""
+    return hashlib.sha256(basket.basket_id.encode()).digest()[:NAME_BYTES]
 
 
-def _read_token(token: str) -> tuple[int, str]:
-    parts = re.fullmatch(r"([0-9]{1,9})\.([A-Za-z0-9_-]+)", token)
-    if parts is None:
-        raise InvalidRequest({"next_token": "Send back the next_token of an earlier answer"})
-    return -int(parts[1]), parts[2]
+def _token(found: Sequence[Basket], start: int, place: Mapping[bytes, int]) -> str:
+    """The place of the page's first template in the order, then the order."""
+    mark = place[_name(found[start])].to_bytes(2) + b"".join(list(place)[:MOST_ORDERED])
+    return base64.urlsafe_b64encode(mark).decode().rstrip("=")
+
+
+def _read_token(token: str) -> Bookmark:
+    try:
+        mark = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        mark = b""
+    if len(mark) < 2 + NAME_BYTES or len(mark) % NAME_BYTES != 2:  # noqa: PLR2004 - the start is two bytes
+        raise InvalidRequest({"next_token": "Send back the next_token or previous_token of an earlier answer"})
+    names = (mark[at : at + NAME_BYTES] for at in range(2, len(mark), NAME_BYTES))
+    return Bookmark(int.from_bytes(mark[:2]), tuple(dict.fromkeys(names)))

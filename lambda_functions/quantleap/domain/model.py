@@ -17,8 +17,10 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+UNKNOWN_FIELD = "Unknown field; remove it"
+
 WORDS = {
-    "extra_forbidden": "Unknown field; remove it",
+    "extra_forbidden": UNKNOWN_FIELD,
     "model_type": "Write a JSON object",
     "model_attributes_type": "Write a JSON object",
 }
@@ -44,6 +46,19 @@ def parse[M: BaseModel](model: type[M], value: object) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidRequest(complaints(error.errors(include_url=False))) from None
+
+
+def merged[M: Model](model: type[M], was: Mapping[str, Any], change: Model) -> M:
+    """What was, with every field that `change` names put in its place; objects are merged field by field.
+
+    Raises `InvalidRequest` where the whole does not fit, though each part may.
+    """
+    return parse(model, _overlay(was, change.model_dump(exclude_unset=True)))
+
+
+def _overlay(was: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    both = {name: value for name, value in change.items() if isinstance(value, Mapping) and was.get(name) is not None}
+    return {**was, **change, **{name: _overlay(was[name], value) for name, value in both.items()}}
 
 
 def _path(location: tuple[str | int, ...]) -> str:

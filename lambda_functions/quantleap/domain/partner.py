@@ -1,19 +1,23 @@
 """Partners: broker firms, their API keys and what a key may do."""
 
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
-from quantleap.domain.errors import Forbidden, Unauthenticated
+from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
-from quantleap.domain.model import Model
+from quantleap.domain.model import Model, merged
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PLATFORM = "quantleap"
+"""Who users without a partner belong to."""
+RESERVED = {PLATFORM}
 KEY_LENGTH = 32
 SECRET_LENGTH = 48
 
@@ -78,8 +82,23 @@ def _network(value: str) -> str:
         raise ValueError(f"Write an IPv4 or IPv6 address or CIDR, such as {example}") from None
 
 
+def _not_reserved(value: str) -> str:
+    if value in RESERVED:
+        raise ValueError(f"{value} is the platform itself")
+    return value
+
+
+def _readable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("Write letters, digits and signs on one line")
+    return value
+
+
 PartnerId = Annotated[str, AfterValidator(_partner_word)]
 Network = Annotated[str, AfterValidator(_network)]
+FirmName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80), AfterValidator(_readable)
+]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 
 
@@ -122,8 +141,8 @@ def _within(address: str, networks: tuple[str, ...]) -> bool:
 class PartnerKeyDraft(Model):
     """What an admin decides about a key."""
 
-    partner_id: PartnerId
-    partner_name: str = Field(min_length=2, max_length=80)
+    partner_id: Annotated[PartnerId, AfterValidator(_not_reserved)]
+    partner_name: FirmName
     partner_type: str = Field(default="BROKER", pattern=r"^[A-Z_]{2,24}$")
     broker_id: PartnerId
     environment: Environment = Environment.TEST
@@ -135,16 +154,58 @@ class PartnerKeyDraft(Model):
     expires_at: AwareDatetime | None = None
 
 
+class PartnerKeyChange(Model):
+    """What an admin may change of a key; what is left out stays, `null` takes an expiry away.
+
+    Whose key it is and what it reaches stay as they were issued.
+    """
+
+    partner_name: FirmName | None = None
+    permissions: frozenset[Permission] | None = None
+    rate_limits: RateLimits | None = None
+    revenue_share: RevenueShare | None = None
+    branding: Branding | None = None
+    allowed_ips: tuple[Network, ...] | None = Field(default=None, max_length=50)
+    expires_at: AwareDatetime | None = None
+
+
+class Rotation(Model):
+    """For how long the old secret works beside the new one; with 0 it stops at once."""
+
+    overlap_hours: int = Field(default=24, ge=0, le=168)
+
+
+class UsageFilter(Model):
+    """How many days of usage, today's among them."""
+
+    days: int = Field(default=30, ge=1, le=366)
+
+
+class OldSecret(Model):
+    """The secret before the last rotation, and until when it still works."""
+
+    secret_hash: str = Field(repr=False)
+    valid_until: datetime
+
+
 class PartnerKey(PartnerKeyDraft):
-    """A key as stored; of the secret only the bcrypt hash, and that never leaves."""
+    """A key as stored; of its secrets only the bcrypt hashes, and those never leave.
+
+    `secret_version` counts rotations; a request says which secret the authorizer saw, so one that has run out stops
+    at once, whatever the gateway remembers.
+    """
 
     api_key_id: str
     api_key: str
     secret_hash: str = Field(repr=False)
+    secret_version: int = Field(default=1, ge=1)
+    old_secret: OldSecret | None = None
+    rotated_at: datetime | None = None
     status: KeyStatus = KeyStatus.ACTIVE
     created_by: str
     created_at: datetime
     revoked_at: datetime | None = None
+    last_used_on: date | None = None
     version: int = Field(default=1, ge=1)
 
     @property
@@ -165,10 +226,41 @@ class PartnerKey(PartnerKeyDraft):
         if self.expires_at is not None and at >= self.expires_at:
             raise Unauthenticated("The API key has expired", code="key_expired")
 
+    def secrets_at(self, at: datetime) -> Iterator[tuple[int, str]]:
+        """The secrets that work at that time, by version and hash, the newest first."""
+        yield self.secret_version, self.secret_hash
+        if self.old_secret is not None and at < self.old_secret.valid_until:
+            yield self.secret_version - 1, self.old_secret.secret_hash
+
+    def require_secret(self, version: str | None, at: datetime) -> None:
+        """Refuse a request that was let in with a secret that no longer works."""
+        if version not in {str(number) for number, _ in self.secrets_at(at)}:
+            raise Unauthenticated("The API secret was replaced", code="secret_rotated")
+
     def require(self, permission: Permission) -> None:
         """Refuse what the key was not given, naming it."""
         if permission not in self.permissions:
             raise Forbidden(f"The API key lacks the permission {permission}")
+
+    def changed(self, change: PartnerKeyChange) -> Self:
+        """The key as an admin changed it; raises `InvalidRequest`."""
+        was = {name: value for name, value in dict(self).items() if name in PartnerKeyDraft.model_fields}
+        plain = PartnerKeyDraft.model_validate(was).model_dump()
+        return self.model_copy(update={**dict(merged(PartnerKeyDraft, plain, change)), "version": self.version + 1})
+
+    def rotated(self, secret_hash: str, overlap: timedelta, at: datetime) -> Self:
+        """The key under a new secret; the one before the old stops in any case."""
+        if self.status is KeyStatus.REVOKED:
+            raise Conflict("A revoked key has no secret to replace", code="invalid_state")
+        old = OldSecret(secret_hash=self.secret_hash, valid_until=at + overlap) if overlap else None
+        changes = {
+            "secret_hash": secret_hash,
+            "secret_version": self.secret_version + 1,
+            "old_secret": old,
+            "rotated_at": at,
+            "version": self.version + 1,
+        }
+        return self.model_copy(update=changes)
 
     def revoked(self, at: datetime) -> Self:
         """The key, dead from now on; revoking twice changes nothing."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import batched
+from typing import NamedTuple
 
 from quantleap.domain.basket import Basket, Leg, Side, Strategy
 from quantleap.domain.broker import Instrument
@@ -77,15 +78,6 @@ def _order(
     on: date,
 ) -> Order:
     chosen = contract(leg, strategy, snapshot.spot, expiry)
-    quote = snapshot.chain.get((chosen.strike, chosen.right))
-    if quote is None:
-        message = f"no quote for {_name(chosen)}"
-        raise Undecidable(message)
-    listings = {venue: _listing(master[chosen]) for venue, master in masters.items() if chosen in master}
-    if not listings:
-        message = f"no broker lists {_name(chosen)}"
-        raise Undecidable(message)
-    tick = next(iter(listings.values())).tick
     return Order(
         strategy=number,
         leg=position,
@@ -93,11 +85,42 @@ def _order(
         lots=leg.lots,
         product=strategy.product,
         contract=chosen,
-        freeze_quantity=freeze_quantity(strategy.index, on),
-        reference_price=quote.ask if leg.side is Side.BUY else quote.bid,
-        limit_price=marketable_limit(leg.side, quote, tick),
-        listings=listings,
+        **terms(chosen, leg.side, snapshot, masters, on)._asdict(),
     )
+
+
+class Terms(NamedTuple):
+    """What a contract trades at now, and how each venue names it."""
+
+    freeze_quantity: int
+    reference_price: Decimal
+    limit_price: Decimal
+    listings: dict[str, Listing]
+
+
+def terms(chosen: Contract, side: Side, snapshot: Snapshot, masters: Masters, on: date) -> Terms:
+    """Price a contract and look it up; raises `Undecidable` when there is no quote or nobody lists it."""
+    quote = snapshot.chain.get((chosen.strike, chosen.right))
+    if quote is None:
+        message = f"no quote for {_name(chosen)}"
+        raise Undecidable(message)
+    listed = {venue: master[chosen] for venue, master in masters.items() if chosen in master}
+    if not listed:
+        message = f"no broker lists {_name(chosen)}"
+        raise Undecidable(message)
+    tick = next(iter(listed.values())).tick
+    return Terms(
+        freeze_quantity=_freeze_quantity(chosen.index, on, listed.values()),
+        reference_price=quote.ask if side is Side.BUY else quote.bid,
+        limit_price=marketable_limit(side, quote, tick),
+        listings={venue: _listing(each) for venue, each in listed.items()},
+    )
+
+
+def _freeze_quantity(index: Index, on: date, instruments: Iterable[Instrument]) -> int:
+    """The least of what our table and the brokers' lists say; one below a single lot is no freeze quantity."""
+    said = (most for each in instruments if (most := each.freeze_quantity) and most >= each.lot_size)
+    return min([freeze_quantity(index, on), *said])
 
 
 def _name(chosen: Contract) -> str:
@@ -136,7 +159,7 @@ def _ticket(decision: Decision, seat: Seat, allocation: Allocation, number: int)
     if any(venue not in order.listings for order in decision.orders):
         return ticket.skip("contract_not_listed_at_broker")
     intents = [
-        _intent(ticket, order, order.listings[venue], position, quantity)
+        intent(ticket, order, order.listings[venue], position, quantity)
         for order in decision.orders
         for position, quantity in enumerate(_slices(order, order.listings[venue].lot_size, allocation))
     ]
@@ -153,7 +176,8 @@ def _slices(order: Order, lot_size: int, allocation: Allocation) -> Sequence[int
     return [most * lot_size] * whole + ([rest * lot_size] if rest else [])
 
 
-def _intent(ticket: Ticket, order: Order, listing: Listing, position: int, quantity: int) -> Intent:
+def intent(ticket: Ticket, order: Order, listing: Listing, position: int, quantity: int) -> Intent:
+    """One order of a ticket; `position` counts the slices of its leg."""
     name = f"{ticket.run_id}/{ticket.name}/{order.strategy}/{order.leg}/{position}"
     return Intent(
         intent_id=name,

@@ -5,12 +5,14 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
-from quantleap.domain.basket import Basket
+from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, Instrument, Request
 from quantleap.domain.contracts import Contract, Index
-from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Seat, Ticket
+from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.instruments import Master
 from quantleap.domain.market import Snapshot
-from quantleap.domain.partner import Environment, PartnerKey, Tenant
+from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
+from quantleap.domain.rate import Counted, DayUsage
 from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 
 
@@ -37,6 +39,16 @@ class PartnerKeys(Protocol):
         """Every key, newest first."""
 
 
+class RateBuckets(Protocol):
+    """How much each key has asked."""
+
+    def count(self, api_key_id: str, limits: RateLimits, route: str, at: datetime) -> Counted:
+        """Count a request unless it is over a limit; raises `Unavailable` when nothing can be counted."""
+
+    def usage(self, api_key_id: str, first: date, last: date) -> Sequence[DayUsage]:
+        """What was counted on the days from first to last, newest first: one query."""
+
+
 class SecretHasher(Protocol):
     """One-way storage of partner secrets."""
 
@@ -51,13 +63,25 @@ class Baskets(Protocol):
     """Baskets, their schedule and the marketplace."""
 
     def add(self, basket: Basket) -> None:
-        """Store a new basket and its first version together."""
+        """Store a new basket and its first version together, its schedule too if it is offered."""
 
     def get(self, basket_id: str) -> Basket:
         """Read one, strongly consistent; raises `NotFound`."""
 
-    def save(self, basket: Basket, *, was: Basket) -> None:
-        """Store a change with its schedule in one transaction; `Conflict` when it changed meanwhile."""
+    def version(self, basket_id: str, number: int) -> BasketVersion:
+        """A state of a basket, strongly consistent; raises `NotFound`."""
+
+    def versions(self, basket_id: str) -> Sequence[BasketVersion]:
+        """Every state of a basket, newest first: one query."""
+
+    def save(self, basket: Basket, *, was: Basket, written: BasketVersion | None = None) -> None:
+        """Store a change with its schedule, and the version it wrote, in one transaction; else `Conflict`."""
+
+    def approve(self, basket: Basket, *, was: Basket, approved: BasketVersion) -> None:
+        """Store a change together with the approval of a version; else `Conflict`."""
+
+    def remove(self, basket: Basket) -> None:
+        """Delete a basket nobody can follow any more, but none of its versions; else `Conflict`."""
 
     def list(self) -> Sequence[Basket]:
         """Every basket of the platform."""
@@ -65,8 +89,8 @@ class Baskets(Protocol):
     def listed(self) -> Sequence[Basket]:
         """Every template on the marketplace, most popular first: one query."""
 
-    def due(self, slot: str) -> Sequence[tuple[str, tuple[int, ...]]]:
-        """Template ids and strategy numbers that enter in a slot: one query."""
+    def due(self, slot: str) -> Sequence[Scheduled]:
+        """What enters or leaves in a slot: one query."""
 
 
 class Found(NamedTuple):
@@ -99,6 +123,9 @@ class BrokerAccounts(Protocol):
     def known(self, tenant: Tenant, email: str, client_id: str) -> Known:
         """The user of an address, and the id of the user who has the client id: one call."""
 
+    def known_user(self, tenant: Tenant, user_id: str, client_id: str) -> Known:
+        """The user of an id, and the id of the user who has the client id: one call."""
+
     def add(self, account: BrokerAccount, user: User, *, new_user: bool) -> None:
         """Store an account (and its user when new); `Conflict` when address or client id is taken."""
 
@@ -107,6 +134,9 @@ class BrokerAccounts(Protocol):
 
     def save(self, account: BrokerAccount) -> None:
         """Store a change, unless somebody else wrote meanwhile (`Conflict`)."""
+
+    def remove(self, account: BrokerAccount) -> None:
+        """Delete an account and free its client id; `Conflict` while a subscription trades it."""
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
         """The user a client id of this tenant belongs to; raises `NotFound`."""
@@ -168,8 +198,14 @@ class Subscriptions(Protocol):
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""
 
+    def split(self, changed: Subscription, *, was: Subscription) -> None:
+        """Store other allocations in one transaction; `Conflict` when it or an account changed meanwhile."""
+
     def cancel(self, cancelled: Subscription) -> None:
         """Store the end of one, free its template and count down, in one transaction; else `Conflict`."""
+
+    def close(self, template_id: str, at: datetime, most: int) -> int:
+        """Cancel subscriptions of a template that was withdrawn, at most so many; returns how many it were."""
 
     def of_partner(self, tenant: Tenant, wanted: SubscriptionFilter) -> Page[Subscription]:
         """A tenant's subscriptions, newest of each status first: one query a page."""
@@ -215,6 +251,15 @@ class Runs(RunRecords, Protocol):
 
     def adopt_plan(self, plan: Plan) -> Plan:
         """Store the plan, or return the one already stored for the run."""
+
+    def schedule_exits(self, entered: Due, exits: Mapping[str, tuple[int, ...]]) -> None:
+        """Note in which slots of its day the strategies of an entry run leave."""
+
+    def claim_exit(self, ticket: Ticket, exit_run: str) -> Sequence[str]:
+        """Note that a run closes an entry ticket; returns the runs that came before it, oldest first."""
+
+    def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
+        """One ticket as stored."""
 
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""
@@ -272,6 +317,16 @@ class InstrumentMasters(Protocol):
 
     def master(self, broker: Broker, day: date) -> Mapping[Contract, Instrument]:
         """The list, fetched once a day and kept; raises `Unavailable`."""
+
+
+class MasterStore(Protocol):
+    """Lists of contracts by broker and day."""
+
+    def read(self, broker_id: str, day: date) -> Master | None:
+        """The list that serves that day; None where there is none, or none that can be read."""
+
+    def write(self, master: Master) -> None:
+        """Store a list over what was there for its day."""
 
 
 class Brokers(Protocol):

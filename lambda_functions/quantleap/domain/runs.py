@@ -1,16 +1,21 @@
 """Runs as a partner asks for them and reads them: its own users' part, never another tenant's."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
+from quantleap.domain.basket import Basket
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.execution import Report, Ticket
+from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
+from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.model import Identifier, Model
+
+RECENT = 50
+"""How many of a tenant's runs are looked through for the latest entry."""
 
 FURTHEST = timedelta(hours=24)
 """How far ahead a sandbox run may be asked for."""
@@ -27,10 +32,11 @@ class RunStatus(StrEnum):
 
 
 class NewRun(Model):
-    """A sandbox run of a template; without `at` it fires as soon as it can."""
+    """A sandbox run of a template; without `at` it fires as soon as it can. An exit closes the latest entry."""
 
     template_id: Identifier
     at: AwareDatetime | None = None
+    kind: Kind = Kind.ENTRY
 
 
 class RunFilter(Model):
@@ -52,6 +58,40 @@ def sandbox_boundary(at: datetime | None, now: datetime, lead: timedelta) -> dat
     if at > now + FURTHEST:
         raise InvalidRequest({"at": f"Must lie at most {FURTHEST.total_seconds() / 3600:.0f} hours ahead"})
     return at
+
+
+def entry_of(basket: Basket, boundary: datetime, strategies: tuple[int, ...], scope: str | None) -> Due:
+    """The run in which strategies of a basket's live version enter."""
+    return Due(
+        run_id=run_id(Kind.ENTRY, boundary, basket.basket_id, basket.live_version, scope),
+        kind=Kind.ENTRY,
+        boundary=boundary,
+        template_id=basket.basket_id,
+        version=basket.live_version,
+        strategies=strategies,
+        scope=scope,
+    )
+
+
+def exit_of(entered: Due, boundary: datetime, strategies: tuple[int, ...]) -> Due:
+    """The run in which strategies of an entry run leave, by the version that entered."""
+    return Due(
+        run_id=exit_id(boundary, entered.run_id),
+        kind=Kind.EXIT,
+        boundary=boundary,
+        template_id=entered.template_id,
+        version=entered.version,
+        strategies=strategies,
+        scope=entered.scope,
+        closes=entered.run_id,
+    )
+
+
+def latest_entry(newest_first: Iterable[Plan], template_id: str, scope: str, before: datetime) -> Due | None:
+    """The entry a hand-made exit closes: the last one of that template and scope before a moment."""
+    wanted = (template_id, scope, Kind.ENTRY)
+    dues = (plan.due for plan in newest_first)
+    return next((d for d in dues if (d.template_id, d.scope, d.kind) == wanted and d.boundary < before), None)
 
 
 def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:

@@ -7,12 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from quantleap.domain.account import ClientId, Email, PersonName
 from quantleap.domain.basket import Pricing
 from quantleap.domain.clock import IST
-from quantleap.domain.errors import Conflict
+from quantleap.domain.errors import Conflict, InvalidRequest
 from quantleap.domain.model import Identifier, Model
 
 
@@ -40,6 +40,9 @@ MOVES = {
 }
 """Every move there is; CANCELLED is final, subscribing again makes a new subscription."""
 
+MOST_ACCOUNTS = 5
+"""Accounts that one subscription may trade."""
+
 Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2)]
 
 
@@ -63,6 +66,48 @@ class NewSubscription(Model):
         if fields.setdefault("template_id", other) != other:
             raise ValueError("template_id and template_basket_id name different templates; send one of them")
         return fields
+
+
+class OwnSubscription(Model):
+    """What somebody who signed in asks for; the template is in the address."""
+
+    broker_client_id: ClientId
+    lot_multiplier: Multiplier = Decimal(1)
+
+
+class Share(Model):
+    """One account's part of a subscription."""
+
+    client_id: ClientId
+    lot_multiplier: Multiplier = Decimal(1)
+    priority: int = Field(default=1, ge=1, le=100)
+    max_lots_per_order: int | None = Field(default=None, ge=1, le=1000)
+
+
+class SubscriptionChange(Model):
+    """What may be changed: lots and account of a subscription with one account, or the split over several."""
+
+    lot_multiplier: Multiplier | None = None
+    broker_client_id: ClientId | None = None
+    allocations: tuple[Share, ...] | None = Field(default=None, min_length=1, max_length=MOST_ACCOUNTS)
+
+    @field_validator("allocations")
+    @classmethod
+    def _is_a_split(cls, value: tuple[Share, ...] | None, info: ValidationInfo) -> tuple[Share, ...] | None:
+        if value is None:
+            return value
+        if any(info.data.get(name) is not None for name in ("lot_multiplier", "broker_client_id")):
+            raise ValueError("send either allocations, or lot_multiplier and broker_client_id")
+        if len({share.client_id for share in value}) != len(value):
+            raise ValueError("an account may have one part only")
+        return value
+
+
+class OwnFilter(Model):
+    """Which of their own subscriptions somebody lists."""
+
+    status: Status | None = None
+    template_id: Identifier | None = None
 
 
 class SubscriptionFilter(Model):
@@ -91,10 +136,10 @@ class Allocation(Model):
 
 
 class Attribution(Model):
-    """The partner that brought the subscription, and what it earns a month."""
+    """Who brought the subscription, and what it earns a month; for those who come by themselves the platform."""
 
     partner_id: str
-    partner_api_key_id: str
+    partner_api_key_id: str | None = None
     commission_rate: Decimal
     monthly_commission: Decimal
     platform_fee: Decimal
@@ -119,6 +164,24 @@ class Subscription(Model):
     next_billing_date: datetime
     changed_at: datetime
     version: int = 1
+
+    def shares(self, change: SubscriptionChange) -> tuple[Share, ...]:
+        """The split over accounts that a change asks for; raises `InvalidRequest`."""
+        if change.allocations is not None:
+            return change.allocations
+        if len(self.allocations) > 1:
+            several = "The subscription trades several accounts; send allocations"
+            raise InvalidRequest(dict.fromkeys(sorted(change.model_fields_set) or ["allocations"], several))
+        (only,) = self.allocations
+        given = {"client_id": change.broker_client_id, "lot_multiplier": change.lot_multiplier}
+        was = {name: getattr(only, name) for name in Share.model_fields}
+        return (Share(**{**was, **{name: value for name, value in given.items() if value is not None}}),)
+
+    def split(self, allocations: tuple[Allocation, ...], at: datetime) -> Self:
+        """The subscription over other accounts or lots."""
+        if self.status is Status.CANCELLED:
+            raise Conflict("Cannot change a subscription that is CANCELLED", code="invalid_state")
+        return self.model_copy(update={"allocations": allocations, "changed_at": at, "version": self.version + 1})
 
     def after(self, action: Action, at: datetime) -> Self:
         """The subscription as `action` leaves it."""

@@ -1,9 +1,10 @@
 """Baskets, for administrators."""
 
-from quantleap.domain.basket import BasketDraft
+from quantleap.domain.basket import BasketChange, NewApproval, NewBasket, UpdatePolicy
 from quantleap.handlers.views import templates as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.settings import settings
 from quantleap.services import baskets
 
 api = Api()
@@ -12,8 +13,9 @@ api = Api()
 @api.admin("POST /options/baskets")
 def create(admin: str, ask: Ask) -> Reply:
     """Store a basket as version 1."""
-    draft = ask.body(BasketDraft)
-    return Reply(201, views.basket(baskets.create(wiring.baskets(), wiring.clock, wiring.draw, admin, draft)))
+    usual = UpdatePolicy.REGISTERED if settings().real_brokers else UpdatePolicy.INSTANT
+    made = baskets.create(wiring.baskets(), wiring.clock, wiring.draw, admin, ask.body(NewBasket), usual)
+    return Reply(201, views.basket(made))
 
 
 @api.admin("GET /options/baskets")
@@ -27,6 +29,34 @@ def every(admin: str, ask: Ask) -> Reply:
 def one(admin: str, ask: Ask) -> Reply:
     """One basket."""
     return Reply(200, views.basket(baskets.one(wiring.baskets(), ask.id("basket_id"))))
+
+
+@api.admin("PUT /options/baskets/{basket_id}")
+def change(admin: str, ask: Ask) -> Reply:
+    """Write a new version of a basket; what is left out stays."""
+    written = baskets.change(wiring.baskets(), wiring.clock, admin, ask.id("basket_id"), ask.body(BasketChange))
+    return Reply(200, views.written(written))
+
+
+@api.admin("DELETE /options/baskets/{basket_id}")
+def remove(admin: str, ask: Ask) -> Reply:
+    """Delete a basket nobody follows."""
+    removed = baskets.remove(wiring.baskets(), ask.id("basket_id"))
+    return Reply(200, {"message": "Basket was deleted", "basket_id": removed.basket_id})
+
+
+@api.admin("GET /options/baskets/{basket_id}/versions")
+def versions(admin: str, ask: Ask) -> Reply:
+    """Every version of a basket, newest first."""
+    return Reply(200, views.versions(*baskets.versions(wiring.baskets(), ask.id("basket_id"))))
+
+
+@api.admin("POST /options/baskets/{basket_id}/versions/{number}/approve")
+def approve(admin: str, ask: Ask) -> Reply:
+    """Let a version trade from a day on."""
+    name, number, approval = ask.id("basket_id"), ask.number("number"), ask.body(NewApproval)
+    basket, version = baskets.approve(wiring.baskets(), wiring.clock, admin, name, number, approval)
+    return Reply(200, {"version": views.version(version, basket), "basket": views.basket(basket)})
 
 
 handler = lambda_handler(api)

@@ -30,12 +30,16 @@ def one(key: PartnerKey, ask: Ask) -> Reply:
 
 @api.partner("POST /partner/sandbox/executions", Permission.EXECUTIONS_READ)
 def fire(key: PartnerKey, ask: Ask) -> Reply:
-    """Fire a template for a test key's users, seconds from now."""
-    lead = timedelta(seconds=settings().sandbox_lead_s)
-    due = executions.fire(
-        wiring.baskets(), wiring.tenant_runs(), wiring.starter(), wiring.clock, lead, key, ask.body(NewRun)
+    """Fire a template for a test key's users, seconds from now, or close what it opened."""
+    firing = executions.Firing(
+        baskets=wiring.baskets(),
+        runs=wiring.runs(),
+        mine=wiring.tenant_runs(),
+        starter=wiring.starter(),
+        clock=wiring.clock,
+        lead=timedelta(seconds=settings().sandbox_lead_s),
     )
-    return Reply(202, views.fired(due))
+    return Reply(202, views.fired(executions.fire(firing, key, ask.body(NewRun))))
 
 
 handler = lambda_handler(api)

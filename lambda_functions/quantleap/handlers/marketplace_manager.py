@@ -1,6 +1,6 @@
 """The marketplace: offered by administrators, browsed by partners and by everybody."""
 
-from quantleap.domain.basket import MarketplaceConfig
+from quantleap.domain.basket import MarketplaceConfig, OfferChange
 from quantleap.domain.marketplace import Browse
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.handlers.views import templates as views
@@ -58,11 +58,19 @@ def enable(admin: str, ask: Ask) -> Reply:
     return Reply(200, {"message": "Template is on the marketplace", "template": views.basket(offer)})
 
 
+@api.admin("PUT /admin/marketplace/templates/{template_id}")
+def change(admin: str, ask: Ask) -> Reply:
+    """Change the offer of a template; what is left out stays."""
+    wanted = ask.body(OfferChange)
+    offer = marketplace.change(wiring.baskets(), wiring.clock, ask.id("template_id"), wanted)
+    return Reply(200, {"message": "Template was changed", "template": views.basket(offer)})
+
+
 @api.admin("DELETE /admin/marketplace/templates/{template_id}")
 def disable(admin: str, ask: Ask) -> Reply:
-    """Take a template off the marketplace."""
-    withdrawn = marketplace.disable(wiring.baskets(), wiring.clock, ask.id("template_id"))
-    return Reply(200, {"message": "Template was withdrawn", "template": views.basket(withdrawn)})
+    """Take a template off the marketplace and end its subscriptions."""
+    done = marketplace.disable(wiring.baskets(), wiring.subscriptions(), wiring.clock, ask.id("template_id"))
+    return Reply(200, views.withdrawn(done))
 
 
 handler = lambda_handler(api)

@@ -1,6 +1,6 @@
 """Partner API keys, for administrators; and a partner's own key, for the partner."""
 
-from quantleap.domain.partner import PartnerKey, PartnerKeyDraft
+from quantleap.domain.partner import PartnerKey, PartnerKeyChange, PartnerKeyDraft, Rotation, UsageFilter
 from quantleap.handlers.views import partner_keys as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
@@ -34,6 +34,32 @@ def every(admin: str, ask: Ask) -> Reply:
 def one(admin: str, ask: Ask) -> Reply:
     """One key."""
     return Reply(200, views.key(partner_keys.one(wiring.keys(), ask.id("api_key_id"))))
+
+
+@api.admin("PUT /admin/partner-api-keys/{api_key_id}")
+def change(admin: str, ask: Ask) -> Reply:
+    """Change what a key may do; what is left out stays."""
+    wanted = ask.body(PartnerKeyChange)
+    changed = partner_keys.change(wiring.keys(), wiring.clock, ask.id("api_key_id"), wanted)
+    return Reply(200, views.key(changed))
+
+
+@api.admin("POST /admin/partner-api-keys/{api_key_id}/rotate")
+def rotate(admin: str, ask: Ask) -> Reply:
+    """Give a key a new secret, which is in this answer and nowhere else."""
+    wanted = ask.body(Rotation)
+    issued = partner_keys.rotate(
+        wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, ask.id("api_key_id"), wanted
+    )
+    return Reply(200, views.issued(issued.key, issued.secret))
+
+
+@api.admin("GET /admin/partner-api-keys/{api_key_id}/usage")
+def usage(admin: str, ask: Ask) -> Reply:
+    """A key's requests by day and route."""
+    wanted = ask.query(UsageFilter)
+    found = partner_keys.usage(wiring.keys(), wiring.buckets(), wiring.clock, ask.id("api_key_id"), wanted)
+    return Reply(200, views.usage(found))
 
 
 @api.admin("DELETE /admin/partner-api-keys/{api_key_id}")

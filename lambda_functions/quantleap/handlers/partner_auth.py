@@ -10,9 +10,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from quantleap.domain.errors import Unauthenticated
-from quantleap.domain.partner import PartnerKey
 from quantleap.runtime import wiring
 from quantleap.services import partner_auth
+from quantleap.services.partner_auth import Proven
 
 logger = Logger()
 
@@ -25,17 +25,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Let a partner in, or raise."""
     try:
         who = partner_auth.presented(event.get("multiValueHeaders") or {})
-        key = partner_auth.authenticate(wiring.keys(), wiring.hasher(), remembered, wiring.clock, who)
+        proven = partner_auth.authenticate(wiring.keys(), wiring.hasher(), remembered, wiring.clock, who)
     except Unauthenticated as refusal:
         logger.info("turned away", extra={"reason": refusal.message})
         # The gateway answers 401 to this very text; any other failure, so a fault of ours too, is a 500.
         raise Exception("Unauthorized") from None  # noqa: TRY002 - the gateway reads the text, not the type
-    logger.info("let in", extra={"caller": f"{key.tenant.key} {key.api_key_id}"})
-    return _policy(key, event["methodArn"])
+    logger.info("let in", extra={"caller": f"{proven.key.tenant.key} {proven.key.api_key_id}"})
+    return _policy(proven, event["methodArn"])
 
 
-def _policy(key: PartnerKey, method_arn: str) -> dict[str, Any]:
+def _policy(proven: Proven, method_arn: str) -> dict[str, Any]:
     """Every route of the stage: a remembered answer serves them all."""
+    key = proven.key
     api, stage, *_ = method_arn.split("/")
     return {
         "principalId": key.api_key_id,
@@ -47,5 +48,6 @@ def _policy(key: PartnerKey, method_arn: str) -> dict[str, Any]:
             "api_key_id": key.api_key_id,
             "partner_id": key.partner_id,
             "environment": str(key.environment),
+            "secret_version": str(proven.secret_version),
         },
     }

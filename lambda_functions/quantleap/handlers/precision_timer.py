@@ -75,6 +75,7 @@ def _items(made: Plan) -> list[Event]:
             "boundary": made.due.boundary.isoformat(),
             "template_id": made.due.template_id,
             "version": made.due.version,
+            "closes": made.due.closes,
         }
         for number in range(made.shards)
     ]

@@ -47,6 +47,7 @@ def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Err
         boundary=datetime.fromisoformat(item["boundary"]).astimezone(UTC),
         template_id=item["template_id"],
         version=item["version"],
+        closes=item.get("closes"),
         holder=attempt["execution"],
         attempt=attempt["retry"],
         ends=now + timedelta(milliseconds=context.get_remaining_time_in_millis()),

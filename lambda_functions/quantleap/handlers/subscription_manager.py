@@ -1,7 +1,15 @@
-"""Subscriptions of a partner's users."""
+"""Subscriptions of a partner's users, and of those who come by themselves."""
 
+from quantleap.domain.account import Person
 from quantleap.domain.partner import PartnerKey, Permission
-from quantleap.domain.subscription import NewSubscription, SubscriptionFilter
+from quantleap.domain.ports import Page
+from quantleap.domain.subscription import (
+    NewSubscription,
+    OwnFilter,
+    OwnSubscription,
+    SubscriptionChange,
+    SubscriptionFilter,
+)
 from quantleap.handlers.views import subscriptions as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
@@ -27,9 +35,16 @@ def listing(key: PartnerKey, ask: Ask) -> Reply:
 
 @api.partner("GET /partner/subscriptions/{subscription_id}", Permission.SUBSCRIPTIONS_READ)
 def one(key: PartnerKey, ask: Ask) -> Reply:
-    """One subscription."""
-    found = subscriptions.one(wiring.subscriptions(), key.tenant, ask.id("subscription_id"))
-    return Reply(200, {"subscription": views.subscription(found)})
+    """One subscription, and what it comes to."""
+    return Reply(200, views.detail(subscriptions.detail(_ports(), key.tenant, ask.id("subscription_id"))))
+
+
+@api.partner("PATCH /partner/subscriptions/{subscription_id}", Permission.SUBSCRIPTIONS_WRITE)
+def change(key: PartnerKey, ask: Ask) -> Reply:
+    """Change lots, account, or the split over several accounts."""
+    wanted = ask.body(SubscriptionChange)
+    changed = subscriptions.change(_ports(), key.tenant, ask.id("subscription_id"), wanted)
+    return Reply(200, views.rearranged(changed))
 
 
 @api.partner("PUT /partner/subscriptions/{subscription_id}/pause", Permission.SUBSCRIPTIONS_WRITE)
@@ -51,6 +66,69 @@ def cancel(key: PartnerKey, ask: Ask) -> Reply:
     """End a subscription."""
     cancelled = subscriptions.cancel(wiring.subscriptions(), wiring.clock, key.tenant, ask.id("subscription_id"))
     return Reply(200, views.changed(cancelled, "Subscription cancelled"))
+
+
+@api.user("POST /marketplace/subscribe/{template_id}")
+def subscribe_oneself(person: Person, ask: Ask) -> Reply:
+    """Follow a template at one's own account."""
+    wanted = ask.body(OwnSubscription)
+    begun = subscriptions.subscribe_oneself(_ports(), person, ask.id("template_id"), wanted)
+    return Reply(201, views.begun(begun.subscription, begun.basket))
+
+
+@api.user("GET /user/subscriptions")
+def own(person: Person, ask: Ask) -> Reply:
+    """One's own subscriptions."""
+    found = subscriptions.of_person(wiring.subscriptions(), person, ask.query(OwnFilter))
+    return Reply(200, views.page(Page(found, None)))
+
+
+@api.user("GET /user/subscriptions/{subscription_id}")
+def own_one(person: Person, ask: Ask) -> Reply:
+    """One of one's own, and what it comes to."""
+    return Reply(200, views.detail(subscriptions.detail(_ports(), person.tenant, _own_id(person, ask))))
+
+
+@api.user("PATCH /user/subscriptions/{subscription_id}")
+def change_own(person: Person, ask: Ask) -> Reply:
+    """Change lots, account, or the split over several accounts."""
+    wanted = ask.body(SubscriptionChange)
+    return Reply(200, views.rearranged(subscriptions.change(_ports(), person.tenant, _own_id(person, ask), wanted)))
+
+
+@api.user("PUT /user/subscriptions/{subscription_id}/pause")
+def pause_own(person: Person, ask: Ask) -> Reply:
+    """Skip every boundary from now on."""
+    paused = subscriptions.pause(wiring.subscriptions(), wiring.clock, person.tenant, _own_id(person, ask))
+    return Reply(200, views.changed(paused, "Subscription paused"))
+
+
+@api.user("PUT /user/subscriptions/{subscription_id}/resume")
+def resume_own(person: Person, ask: Ask) -> Reply:
+    """Execute again from the next boundary on."""
+    resumed = subscriptions.resume(wiring.subscriptions(), wiring.clock, person.tenant, _own_id(person, ask))
+    return Reply(200, views.changed(resumed, "Subscription resumed"))
+
+
+@api.user("DELETE /user/subscriptions/{subscription_id}")
+def cancel_own(person: Person, ask: Ask) -> Reply:
+    """End one of one's own."""
+    cancelled = subscriptions.cancel(wiring.subscriptions(), wiring.clock, person.tenant, _own_id(person, ask))
+    return Reply(200, views.changed(cancelled, "Subscription cancelled"))
+
+
+def _own_id(person: Person, ask: Ask) -> str:
+    return subscriptions.require_own(person, ask.id("subscription_id"))
+
+
+def _ports() -> subscriptions.Ports:
+    return subscriptions.Ports(
+        subscriptions=wiring.subscriptions(),
+        accounts=wiring.accounts(),
+        baskets=wiring.baskets(),
+        clock=wiring.clock,
+        draw=wiring.draw,
+    )
 
 
 handler = lambda_handler(api)

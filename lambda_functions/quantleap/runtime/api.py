@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
@@ -21,6 +21,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from quantleap.domain.account import Person
 from quantleap.domain.errors import (
     AlreadySubscribed,
     Conflict,
@@ -34,9 +35,14 @@ from quantleap.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from quantleap.domain.ids import user_of_sign_in
 from quantleap.domain.model import parse
-from quantleap.domain.partner import PartnerKey, Permission
+from quantleap.domain.partner import PLATFORM, Environment, PartnerKey, Permission, Tenant
+from quantleap.domain.rate import Standing
 from quantleap.runtime import wiring
+from quantleap.runtime.metrics import metric
+from quantleap.runtime.settings import settings
+from quantleap.services import rate_limits
 
 logger = Logger(serialize_stacktrace=False)
 
@@ -75,6 +81,7 @@ class Door(StrEnum):
     PUBLIC = "public"
     PARTNER = "partner"
     ADMIN = "admin"
+    USER = "user"
 
 
 class Reply(NamedTuple):
@@ -93,11 +100,17 @@ class Ask:
         self._context: Mapping[str, Any] = event.get("requestContext") or {}
         self.caller = "public"
         self.refusal: str | None = None
+        self.standing: Standing | None = None
 
     @property
     def route(self) -> tuple[str, str]:
         """Method and path as declared, such as `("GET", "/partner/subscriptions/{subscription_id}")`."""
         return str(self._event.get("httpMethod")), str(self._event.get("resource"))
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change anything."""
+        return self.route[0] != "GET"
 
     @property
     def request_id(self) -> str:
@@ -121,6 +134,13 @@ class Ask:
             raise NotFound(f"No such {name.removesuffix('_id').replace('_', ' ')}")
         return value
 
+    def number(self, name: str) -> int:
+        """A part of the path that counts from 1."""
+        value = self.id(name)
+        if re.fullmatch(r"[1-9][0-9]{0,5}", value) is None:
+            raise NotFound(f"No such {name}")
+        return int(value)
+
     def body[M: BaseModel](self, model: type[M]) -> M:
         """The JSON body as `model`; raises `InvalidRequest`."""
         return parse(model, _read_json(self._text()))
@@ -141,6 +161,7 @@ class Ask:
 type Answer = Callable[[Ask], Reply]
 type PartnerAnswer = Callable[[PartnerKey, Ask], Reply]
 type AdminAnswer = Callable[[str, Ask], Reply]
+type UserAnswer = Callable[[Person, Ask], Reply]
 
 
 class Route(NamedTuple):
@@ -179,6 +200,15 @@ class Api:
 
         def declare(answer: AdminAnswer) -> AdminAnswer:
             self._add(route, Door.ADMIN, lambda ask: answer(_admin(ask), ask))
+            return answer
+
+        return declare
+
+    def user(self, route: str) -> Callable[[UserAnswer], UserAnswer]:
+        """Declare a route for anybody who signed in; the answer is told who it is."""
+
+        def declare(answer: UserAnswer) -> UserAnswer:
+            self._add(route, Door.USER, lambda ask: answer(_user(ask), ask))
             return answer
 
         return declare
@@ -241,22 +271,58 @@ def _partner(ask: Ask, needed: tuple[Permission, ...]) -> PartnerKey:
     except NotFound:
         raise Unauthenticated("The API key is not known") from None
     ask.caller = f"{key.tenant.key} {api_key_id}"
-    key.admit(wiring.clock(), ask.source_ip)
+    now = wiring.clock()
+    _count(key, ask, now)
+    key.admit(now, ask.source_ip)
+    key.require_secret(ask.authorizer.get("secret_version"), now)
     for permission in needed:
         key.require(permission)
     return key
 
 
+def _count(key: PartnerKey, ask: Ask, now: datetime) -> None:
+    """Count the request; from here on every answer, a refusal too, tells how the key stands."""
+    reserve, route = wiring.reserve(), " ".join(ask.route)
+    failed = reserve.failures
+    counted = rate_limits.count(wiring.buckets(), reserve, key, route, now, changes=ask.changes)
+    if reserve.failures > failed:
+        logger.warning("requests cannot be counted", extra=metric("RateCounterFailures", 1, now))
+    ask.standing = counted.standing
+    if counted.refusal is not None:
+        raise counted.refusal
+
+
 def _admin(ask: Ask) -> str:
     """The signed-in administrator: an id token of the pool, with the group in it."""
+    claims = _claims(ask)
+    if ADMINS not in _groups(claims.get("cognito:groups")):
+        raise Forbidden(f"This needs the group {ADMINS}", code="admins_only")
+    return str(claims["sub"])
+
+
+def _user(ask: Ask) -> Person:
+    """Whoever signed in; their own id is worked out from the sign-in's, never taken from a request."""
+    claims = _claims(ask)
+    email, name = claims.get("email"), claims.get("name")
+    if not isinstance(email, str):
+        raise Forbidden("The sign-in has no e-mail address", code="id_token_required")
+    environment = Environment.LIVE if settings().real_brokers else Environment.TEST
+    return Person(
+        user_id=user_of_sign_in(str(claims["sub"])),
+        tenant=Tenant(PLATFORM, environment),
+        email=email.lower(),
+        name=name if isinstance(name, str) else None,
+    )
+
+
+def _claims(ask: Ask) -> Mapping[str, Any]:
+    """What the id token of the sign-in says."""
     claims: Mapping[str, Any] = ask.authorizer.get("claims") or {}
     subject = claims.get("sub")
     if claims.get("token_use") != "id" or not isinstance(subject, str):
-        raise Forbidden("Send the id token of a signed-in administrator", code="id_token_required")
+        raise Forbidden("Send the id token of your sign-in", code="id_token_required")
     ask.caller = subject
-    if ADMINS not in _groups(claims.get("cognito:groups")):
-        raise Forbidden(f"This needs the group {ADMINS}", code="admins_only")
-    return subject
+    return claims
 
 
 def _groups(claim: object) -> set[str]:
@@ -301,6 +367,17 @@ def _advice(error: QuantLeapError) -> Mapping[str, str]:
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
 
 
+def _limits(standing: Standing | None) -> Mapping[str, str]:
+    """How the caller's key stands, as the partners' documents name it."""
+    if standing is None:
+        return {}
+    return {
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(standing.reset),
+    }
+
+
 def _proxy(reply: Reply, ask: Ask) -> Event:
     """As the gateway wants it; every body tells its status, as the documents of partners show."""
     return {
@@ -309,6 +386,7 @@ def _proxy(reply: Reply, ask: Ask) -> Event:
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
             "X-Request-Id": ask.request_id,
+            **_limits(ask.standing),
             **reply.headers,
         },
         "body": json.dumps({"statusCode": reply.status, **reply.body}, default=_plain),
@@ -323,6 +401,8 @@ def _plain(value: object) -> object:
         case datetime():
             parts = "milliseconds" if value.microsecond else "seconds"
             return value.astimezone(UTC).isoformat(timespec=parts).replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
         case set() | frozenset():
             return sorted(value)
         case _:

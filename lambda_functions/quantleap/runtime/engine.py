@@ -5,21 +5,30 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
+from aws_lambda_powertools import Logger
 
 from quantleap.adapters.lines import AsyncLines
 from quantleap.adapters.market_feed import HttpMarketFeed
-from quantleap.adapters.masters import FetchedMasters
+from quantleap.adapters.masters import S3MasterStore
 from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.execution import Timing
+from quantleap.domain.instruments import Finding
 from quantleap.domain.sessions import AlwaysOpen, Calendar, TradingCalendar
 from quantleap.runtime import wiring
 from quantleap.runtime.settings import settings
+from quantleap.services.instruments import DailyMasters
 from quantleap.services.precision_timer import Timer
 from quantleap.services.shard import Desk
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+logger = Logger()
+
+MASTER_REFUSED = "instrument master refused"
+LOT_SIZES_DIFFER = "lot sizes differ"
+"""What the log says where the stack's alarms listen."""
 
 
 @cache
@@ -47,6 +56,24 @@ def warm_lead() -> timedelta:
 
 
 @cache
+def masters() -> DailyMasters:
+    """The brokers' lists of contracts."""
+    store = S3MasterStore(s3(), settings().plans_bucket)
+    return DailyMasters(store, wiring.http(), calendar(), wiring.clock, tell)
+
+
+def tell(finding: Finding) -> None:
+    """Write what was found of a list into the log, where alarms are made of it."""
+    of = {"broker": finding.broker_id, "day": finding.day.isoformat()}
+    if finding.flaw is not None:
+        why = {"flaw": finding.flaw.value, "said": finding.said, "stands_in": finding.stands_in}
+        logger.error(MASTER_REFUSED, extra={**of, **why})
+    if finding.lot_sizes:
+        series = [f"{each.index} {each.expiry}: {each.theirs}, not {each.ours}" for each in finding.lot_sizes]
+        logger.error(LOT_SIZES_DIFFER, extra={**of, "series": series})
+
+
+@cache
 def timer() -> Timer:
     """What the steps before the boundary need."""
     return Timer(
@@ -55,7 +82,7 @@ def timer() -> Timer:
         runs=wiring.runs(),
         plans=plans(),
         feed=HttpMarketFeed(wiring.http(), settings().market_feed_url),
-        masters=FetchedMasters(wiring.http()),
+        masters=masters(),
         brokers=wiring.brokers(),
         calendar=calendar(),
         clock=wiring.clock,

@@ -22,9 +22,12 @@ class Settings(BaseModel):
     table_name: str
     plans_bucket: str
     secret_prefix: str
+    credential_vault: Literal["secrets_manager", "kms_envelope"] = "secrets_manager"
+    vault_key_id: str | None = Field(default=None, description="the KMS key of a `kms_envelope` vault")
     real_brokers: bool
     simulated_broker_url: str | None = None
     market_feed_url: str | None = None
+    egress_ip: str | None = Field(default=None, description="the fixed address that requests to brokers leave from")
     market_hours: Literal["exchange", "always"]
     warm_lead_s: PositiveInt
     last_look_lead_s: PositiveInt

@@ -14,6 +14,7 @@ from quantleap.adapters.hashing import BcryptHasher
 from quantleap.adapters.http import UrllibHttp
 from quantleap.adapters.logins import TableLogins
 from quantleap.adapters.partner_keys import TablePartnerKeys
+from quantleap.adapters.rate_buckets import TableRateBuckets
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.starter import StateMachineStarter
 from quantleap.adapters.subscriptions import TableSubscriptions
@@ -23,10 +24,13 @@ from quantleap.adapters.users import TableUsers
 from quantleap.adapters.vault import SecretsManagerVault
 from quantleap.domain.clock import Clock
 from quantleap.domain.ids import Randomness
+from quantleap.domain.ports import CredentialVault
 from quantleap.runtime.settings import BadEnvironment, settings
+from quantleap.services.rate_limits import Reserve
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -37,6 +41,9 @@ CALLS = Config(
     max_pool_connections=32,
 )
 """Short waits and few tries: a caller waits, and API Gateway gives up after 29 seconds."""
+
+SECRET_CALLS = CALLS.merge(Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1}))
+"""One try: the vaults have a patience of their own, so that reading 250 secrets has bounds as a whole."""
 
 
 clock: Clock = machine.now
@@ -52,7 +59,13 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def secretsmanager() -> "SecretsManagerClient":
     """The client of Secrets Manager."""
-    return boto3.client("secretsmanager", config=CALLS)
+    return boto3.client("secretsmanager", config=SECRET_CALLS)
+
+
+@cache
+def kms() -> "KMSClient":
+    """The client of KMS."""
+    return boto3.client("kms", config=SECRET_CALLS)
 
 
 @cache
@@ -71,6 +84,18 @@ def table() -> Table:
 def keys() -> TablePartnerKeys:
     """Partner API keys."""
     return TablePartnerKeys(table())
+
+
+@cache
+def buckets() -> TableRateBuckets:
+    """Request counters."""
+    return TableRateBuckets(table())
+
+
+@cache
+def reserve() -> Reserve:
+    """What counts requests while the table does not."""
+    return Reserve()
 
 
 @cache
@@ -122,15 +147,28 @@ def tenant_runs() -> TableTenantRuns:
 
 
 @cache
-def vault() -> SecretsManagerVault:
-    """Users' secrets."""
+def vault() -> CredentialVault:
+    """Users' secrets, where the stage keeps them."""
+    if settings().credential_vault == "kms_envelope":
+        return _sealed_vault()
     return SecretsManagerVault(secretsmanager(), settings().secret_prefix)
+
+
+def _sealed_vault() -> CredentialVault:
+    """Imported where it is used: other stages start without the 17 ms its cryptography takes."""
+    from quantleap.adapters.kms_vault import KmsEnvelopeVault  # noqa: PLC0415 - see above
+
+    key_id = settings().vault_key_id
+    if key_id is None:
+        raise BadEnvironment("the environment does not fit: VAULT_KEY_ID: Field required")
+    return KmsEnvelopeVault(kms(), table(), key_id)
 
 
 @cache
 def brokers() -> Directory:
     """The brokers this stage may reach."""
-    return Directory(settings().simulated_broker_url, real=settings().real_brokers)
+    told = settings()
+    return Directory(told.simulated_broker_url, real=told.real_brokers, egress_ip=told.egress_ip)
 
 
 @cache

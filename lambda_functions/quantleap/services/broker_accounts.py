@@ -1,26 +1,39 @@
 """Broker accounts: set up once, logged in to every trading day."""
 
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
 from quantleap.domain.account import (
     AccountFilter,
     BrokerAccount,
+    FinishedLogin,
     LoginCallback,
+    LoginEnd,
     NewBrokerAccount,
     OAuthState,
+    OwnBrokerAccount,
+    Person,
     Session,
     User,
+    bound_to,
 )
-from quantleap.domain.broker import BrokerFailure, NotSent, RateLimited, Unknown
+from quantleap.domain.broker import Broker, BrokerFailure, NotSent, RateLimited, Unknown
+from quantleap.domain.capabilities import Binding
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
 from quantleap.domain.ids import Randomness, user_id
+from quantleap.domain.model import UNKNOWN_FIELD
 from quantleap.domain.partner import ALPHANUMERIC, PartnerKey, Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http, Logins, Page, Users
 
 STATE_LENGTH = 43
 """Letters and digits of an OAuth state: 256 bits."""
+
+MARK_TRIES = 5
+"""Reads of an account that others write at the same time."""
 
 
 class Linked(NamedTuple):
@@ -31,10 +44,11 @@ class Linked(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A login under way: where the browser goes, and the state that has to come back."""
+    """A login under way: where the browser goes, the state that has to come back, and how it does."""
 
     url: str
     state: OAuthState
+    binding: Binding
 
 
 class Ports(NamedTuple):
@@ -56,31 +70,43 @@ def link(ports: Ports, key: PartnerKey, wanted: NewBrokerAccount) -> Linked:
     Sent again for the same user, client id and broker, the new credentials replace the old and today's login is
     void, because it was made with the old ones. A client id another user of the partner has is a conflict.
     """
-    ports.brokers.broker(wanted.broker_name, key.environment)
     user, client_of = ports.accounts.known(key.tenant, wanted.user_email, wanted.client_id)
+    return _link(ports, key.tenant, wanted, user, client_of, user_id(ports.draw))
+
+
+def link_own(ports: Ports, person: Person, wanted: OwnBrokerAccount) -> Linked:
+    """Store somebody's own credentials; the first account makes them a user of the platform."""
+    user, client_of = ports.accounts.known_user(person.tenant, person.user_id, wanted.client_id)
+    return _link(ports, person.tenant, wanted.of(person), user, client_of, person.user_id)
+
+
+def _link(
+    ports: Ports, tenant: Tenant, wanted: NewBrokerAccount, user: User | None, client_of: str | None, new_id: str
+) -> Linked:
+    ports.brokers.broker(wanted.broker_name, tenant.environment)
     if client_of is None:
-        return Linked(_add(ports, key, wanted, user), new=True)
+        return Linked(_add(ports, tenant, wanted, user, new_id), new=True)
     if user is None or user.user_id != client_of:
         raise Conflict("Another user has this client_id already", code="client_id_taken")
     return Linked(_replace(ports, user, wanted), new=False)
 
 
-def _add(ports: Ports, key: PartnerKey, wanted: NewBrokerAccount, user: User | None) -> BrokerAccount:
+def _add(ports: Ports, tenant: Tenant, wanted: NewBrokerAccount, user: User | None, new_id: str) -> BrokerAccount:
     """Vault first, so an account that is found always has credentials; a lost race leaves nothing behind."""
     now = ports.clock()
     holder = user or User(
-        user_id=user_id(ports.draw),
-        tenant=key.tenant.key,
+        user_id=new_id,
+        tenant=tenant.key,
         email=wanted.user_email,
         name=wanted.user_name,
         created_at=now,
     )
     account = BrokerAccount(
         user_id=holder.user_id,
-        tenant=key.tenant.key,
+        tenant=tenant.key,
         client_id=wanted.client_id,
         broker_id=wanted.broker_name,
-        environment=key.environment,
+        environment=tenant.environment,
         created_at=now,
     )
     ports.vault.put_credentials(holder.user_id, wanted.client_id, wanted.credentials)
@@ -123,40 +149,89 @@ def one(accounts: BrokerAccounts, tenant: Tenant, client_id: str) -> BrokerAccou
     return accounts.get(accounts.owner(tenant, client_id), client_id)
 
 
-def begin_login(ports: Ports, key: PartnerKey, client_id: str, email: str) -> Login:
-    """Start today's login: the browser goes to the broker, the state comes back with it."""
-    account = _of(ports, key.tenant, client_id, email)
-    broker = ports.brokers.broker(account.broker_id, key.environment)
-    credentials = ports.vault.credentials(account.user_id, client_id)
+def remove(ports: Ports, account: BrokerAccount) -> None:
+    """Forget an account that no subscription trades; its secrets are unreadable from then on."""
+    ports.accounts.remove(account)
+    ports.vault.forget(account.user_id, account.client_id)
+
+
+def begin_login(ports: Ports, key: PartnerKey, client_id: str, email: str, redirect_url: str | None = None) -> Login:
+    """Start the day's login of a partner's user."""
+    return begin(ports, _of(ports, key.tenant, client_id, email), redirect_url)
+
+
+def begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Login:
+    """Start today's login: the browser goes to the broker, the state comes back with it.
+
+    Where the broker returns nothing of ours, the address it returns to is made this login's own.
+    """
+    broker = ports.brokers.broker(account.broker_id, account.environment)
+    rule = broker.capability.login
+    if rule.names_redirect and redirect_url is None:
+        raise InvalidRequest({"redirect_url": f"Needed: the login page of {account.broker_id} asks where to return to"})
+    credentials = ports.vault.credentials(account.user_id, account.client_id)
+    secret = ports.draw(ALPHANUMERIC, STATE_LENGTH)
+    bound = bound_to(redirect_url, secret) if redirect_url and rule.binding is Binding.REDIRECT else redirect_url
     state = OAuthState(
-        state=ports.draw(ALPHANUMERIC, STATE_LENGTH),
+        state=secret,
         tenant=account.tenant,
         user_id=account.user_id,
-        client_id=client_id,
+        client_id=account.client_id,
         created_at=ports.clock(),
+        redirect_url=bound,
     )
     ports.logins.start(state)
-    return Login(broker.login_url(credentials, state.state), state)
+    return Login(broker.login_url(credentials, secret, bound), state, rule.binding)
 
 
-def finish_login(ports: Ports, key: PartnerKey, client_id: str, came: LoginCallback) -> BrokerAccount:
+def finish_login(ports: Ports, key: PartnerKey, client_id: str, back: LoginCallback) -> BrokerAccount:
+    """Finish the day's login of a partner's user."""
+    return finish(ports, _of(ports, key.tenant, client_id, back.user_email), back)
+
+
+def finish(ports: Ports, account: BrokerAccount, back: LoginEnd) -> BrokerAccount:
     """Swap what the login page gave for the day's session, and keep that.
 
     The state is used up by the attempt, whatever comes of it.
     """
-    account = _of(ports, key.tenant, client_id, came.user_email)
-    state = ports.logins.take(came.state)
+    broker = ports.brokers.broker(account.broker_id, account.environment)
+    code = _code(broker, back.came)
+    state = ports.logins.take(back.state)
     if state is None or not state.fits(account, ports.clock()):
         fix = "Unknown, used or older than 300 seconds; start again with oauth/initiate"
         raise InvalidRequest({"state": fix}, code="oauth_state_invalid")
-    session = _exchange(ports, key, account, came.request_token)
-    if session.client_id != client_id:
-        said = f"The login was for client {session.client_id}"
-        raise LoginRefused("The user logged in to another account", broker_response=said)
+    login = FinishedLogin(
+        credentials=ports.vault.credentials(account.user_id, account.client_id),
+        client_id=account.client_id,
+        code=code,
+        came=dict(back.came),
+        redirect_url=state.redirect_url,
+    )
+    session = _session(ports, broker, login)
     ports.vault.put_session(account.user_id, session)
     ready = account.logged_in(session, ports.clock())
     ports.accounts.save(ready)
     return ready
+
+
+def mark_login_required(
+    accounts: BrokerAccounts, user_id: str, client_id: str, used_at: datetime
+) -> BrokerAccount | None:
+    """Note that the session an account was used with at `used_at` is dead, so that nobody uses it again.
+
+    The account, when this changed it: then its user has to be told. None where somebody else noted it, or where the
+    user has logged in since: that session is another one.
+    """
+    for _ in range(MARK_TRIES):
+        account = accounts.get(user_id, client_id)
+        newer = account.last_oauth_login is not None and account.last_oauth_login > used_at
+        if account.token_expires_at is None or newer:
+            return None
+        marked = account.logged_out()
+        with suppress(Conflict):
+            accounts.save(marked)
+            return marked
+    raise Conflict("The account changes all the time")
 
 
 def _of(ports: Ports, tenant: Tenant, client_id: str, email: str) -> BrokerAccount:
@@ -166,13 +241,36 @@ def _of(ports: Ports, tenant: Tenant, client_id: str, email: str) -> BrokerAccou
     return ports.accounts.get(user.user_id, client_id)
 
 
-def _exchange(ports: Ports, key: PartnerKey, account: BrokerAccount, code: str) -> Session:
-    broker = ports.brokers.broker(account.broker_id, key.environment)
-    credentials = ports.vault.credentials(account.user_id, account.client_id)
+def _code(broker: Broker, came: Mapping[str, str]) -> str:
+    """The code among what the page returned with; every name that is no name of the broker's is refused."""
+    rule = broker.capability.login
+    problems = dict.fromkeys(rule.unknown(came), UNKNOWN_FIELD)
+    again = Counter(name.lower() for name in came)
+    problems |= {name: "Given more than once" for name in came if again[name.lower()] > 1}
+    code = rule.code(came)
+    if code is None:
+        problems |= {rule.code_names[0]: "Field required"}
+    if code is None or problems:
+        raise InvalidRequest(problems)
+    return code
+
+
+def _session(ports: Ports, broker: Broker, login: FinishedLogin) -> Session:
+    """The session of a finished login, proved to be the account's."""
     try:
-        answer = ports.http.send(broker.exchange(credentials, account.client_id, code))
-        return broker.session(answer, ports.clock())
+        request = broker.exchange(login)
+        session = broker.session(ports.http.send(request), login, ports.clock())
+        _must_be(login.client_id, session.client_id)
+        profile = broker.profile(session)
+        if profile.target != request.target:
+            _must_be(login.client_id, broker.owner(ports.http.send(profile), session))
     except (NotSent, Unknown, RateLimited) as failure:
-        raise Unavailable(f"{account.broker_id} did not answer: {failure.reason}", code="broker_unavailable") from None
+        raise Unavailable(f"{broker.name} did not answer: {failure.reason}", code="broker_unavailable") from None
     except BrokerFailure as failure:
         raise LoginRefused("The broker refused the login", broker_response=failure.text) from None
+    return session
+
+
+def _must_be(client_id: str, said: str) -> None:
+    if said != client_id:
+        raise LoginRefused("The user logged in to another account", broker_response=f"The login was for client {said}")

@@ -1,18 +1,28 @@
 """Executions as a partner reads them, and the sandbox's own: a template fired seconds from now."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
 from quantleap.domain.account import User
 from quantleap.domain.clock import Clock
-from quantleap.domain.errors import Forbidden, NotFound
+from quantleap.domain.errors import Conflict, Forbidden, NotFound
 from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
-from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment, PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, TenantRuns, Users
-from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of, sandbox_boundary, status
+from quantleap.domain.runs import (
+    RECENT,
+    NewRun,
+    RunFilter,
+    RunStatus,
+    entry_of,
+    exit_of,
+    latest_entry,
+    report_of,
+    sandbox_boundary,
+    status,
+)
 
 
 class Execution(NamedTuple):
@@ -46,35 +56,47 @@ def one(mine: TenantRuns, runs: RunRecords, users: Users, clock: Clock, tenant: 
     )
 
 
-def fire(
-    baskets: Baskets,
-    mine: TenantRuns,
-    starter: Starter,
-    clock: Clock,
-    lead: timedelta,
-    key: PartnerKey,
-    wanted: NewRun,
-) -> Due:
-    """Run every strategy of a template for the users of a test key, at a whole second soon.
+class Firing(NamedTuple):
+    """What firing the sandbox needs."""
+
+    baskets: Baskets
+    runs: RunRecords
+    mine: TenantRuns
+    starter: Starter
+    clock: Clock
+    lead: timedelta
+
+
+def fire(firing: Firing, key: PartnerKey, wanted: NewRun) -> Due:
+    """Run every strategy of a template for the users of a test key, at a whole second soon, or close its last run.
 
     It can be read at once, and stays empty when none of them follows the template.
     """
     if key.environment is not Environment.TEST:
         raise Forbidden("Only test keys may fire a template", code="sandbox_only")
-    boundary = sandbox_boundary(wanted.at, clock(), lead)
-    basket = baskets.get(wanted.template_id)
+    boundary = sandbox_boundary(wanted.at, firing.clock(), firing.lead)
+    due = _exit(firing, key, wanted, boundary) if wanted.kind is Kind.EXIT else _entry(firing, key, wanted, boundary)
+    firing.starter.start(due, _trigger(due, key.tenant.key))
+    firing.mine.announce(key.tenant, due)
+    return due
+
+
+def _entry(firing: Firing, key: PartnerKey, wanted: NewRun, boundary: datetime) -> Due:
+    basket = firing.baskets.get(wanted.template_id)
     if not basket.visible_to(key.partner_id):
         raise NotFound("No such template")
-    scope = key.tenant.key
-    due = Due(
-        run_id=run_id(Kind.ENTRY, boundary, basket.basket_id, basket.live_version, scope),
-        kind=Kind.ENTRY,
-        boundary=boundary,
-        template_id=basket.basket_id,
-        version=basket.live_version,
-        strategies=tuple(range(len(basket.strategies))),
-        scope=scope,
-    )
-    starter.start(due, {"at": boundary.astimezone(UTC).isoformat(), "template_id": due.template_id, "scope": scope})
-    mine.announce(key.tenant, due)
-    return due
+    return entry_of(basket, boundary, tuple(range(len(basket.strategies))), key.tenant.key)
+
+
+def _exit(firing: Firing, key: PartnerKey, wanted: NewRun, boundary: datetime) -> Due:
+    """A withdrawn template can still be closed: only entries ask whether it is offered."""
+    recent = firing.runs.of_tenant(key.tenant, RECENT, None).items
+    entered = latest_entry(recent, wanted.template_id, key.tenant.key, boundary)
+    if entered is None:
+        raise Conflict("The template has no sandbox entry to close", code="nothing_to_close")
+    return exit_of(entered, boundary, entered.strategies)
+
+
+def _trigger(due: Due, scope: str) -> dict[str, str]:
+    moment = due.boundary.astimezone(UTC).isoformat()
+    return {"at": moment, "template_id": due.template_id, "scope": scope, "kind": due.kind}

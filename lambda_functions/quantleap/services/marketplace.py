@@ -1,12 +1,17 @@
 """The marketplace: baskets offered as templates, withdrawn, browsed."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from quantleap.domain.basket import Basket, MarketplaceConfig
+from quantleap.domain.basket import Basket, MarketplaceConfig, OfferChange
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import NotFound
 from quantleap.domain.marketplace import Browse, Shelf, shelve
-from quantleap.domain.ports import Baskets
+from quantleap.domain.model import merged
+from quantleap.domain.ports import Baskets, Subscriptions
+
+CLOSED_AT_ONCE = 3000
+"""Subscriptions ended in one call: about 30 a transaction, so well inside the time of an API function."""
 
 
 def enable(baskets: Baskets, clock: Clock, template_id: str, config: MarketplaceConfig) -> Basket:
@@ -17,14 +22,37 @@ def enable(baskets: Baskets, clock: Clock, template_id: str, config: Marketplace
     return offered
 
 
-def disable(baskets: Baskets, clock: Clock, template_id: str) -> Basket:
-    """Take a template off the marketplace; nothing of it enters any more."""
+def change(baskets: Baskets, clock: Clock, template_id: str, wanted: OfferChange) -> Basket:
+    """Change the offer of a template; what is left out stays."""
     was = baskets.get(template_id)
     if was.marketplace is None:
         raise NotFound("No such template")
-    withdrawn = was.withdrawn(clock())
-    baskets.save(withdrawn, was=was)
-    return withdrawn
+    changed = was.offered(merged(MarketplaceConfig, was.marketplace.model_dump(), wanted), clock())
+    baskets.save(changed, was=was)
+    return changed
+
+
+class Withdrawn(NamedTuple):
+    """A template off the marketplace, how many subscriptions ended with it just now, and how many are left."""
+
+    basket: Basket
+    ended: int
+    left: int
+
+
+def disable(baskets: Baskets, subscriptions: Subscriptions, clock: Clock, template_id: str) -> Withdrawn:
+    """Take a template off the marketplace: the first write stops its executions, then its subscriptions end.
+
+    At most `CLOSED_AT_ONCE` end in one call; where some are left the same call goes on with them.
+    """
+    was = baskets.get(template_id)
+    if was.marketplace is None and not was.subscriber_count:
+        raise NotFound("No such template")
+    if was.marketplace is not None:
+        baskets.save(was.withdrawn(clock()), was=was)
+    ended = subscriptions.close(template_id, clock(), CLOSED_AT_ONCE)
+    basket = baskets.get(template_id)
+    return Withdrawn(basket, ended, basket.subscriber_count)
 
 
 def offered(baskets: Baskets) -> Sequence[Basket]:

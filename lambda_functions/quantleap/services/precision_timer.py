@@ -6,19 +6,21 @@ Each step may run twice or beside itself: the first plan and the first decision 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from quantleap.domain import planning
+from quantleap.domain import closing, planning
 from quantleap.domain.basket import Basket, Day, slot
 from quantleap.domain.broker import Instrument
 from quantleap.domain.clock import IST, Clock
-from quantleap.domain.contracts import Contract, NotListed
+from quantleap.domain.contracts import Contract, Index, NotListed
 from quantleap.domain.errors import InvalidRequest, QuantLeapError, Unavailable
 from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Seat, Trigger, Venue
-from quantleap.domain.ids import ALPHABET, Randomness, run_id
+from quantleap.domain.ids import ALPHABET, Randomness
+from quantleap.domain.market import Snapshot
+from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import (
     Baskets,
     Brokers,
@@ -28,7 +30,10 @@ from quantleap.domain.ports import (
     Runs,
     Subscriptions,
 )
+from quantleap.domain.runs import RECENT, entry_of, exit_of, latest_entry
 from quantleap.domain.sessions import Calendar
+
+PLAN_ID_LENGTH = 8
 
 LEAD = timedelta(minutes=2)
 """From the minute the schedule fires to the boundary it serves.
@@ -67,8 +72,12 @@ def due(timer: Timer, boundary: datetime) -> list[Due]:
         return []
     local = boundary.astimezone(IST)
     name = slot(Day.of(local), local.time())
-    baskets = [timer.baskets.get(template_id) for template_id, _ in timer.baskets.due(name)]
-    return [_due(basket, boundary, basket.slots()[name], None) for basket in baskets if _still_due(basket, name)]
+    lines = timer.baskets.due(name)
+    entries = [timer.baskets.get(line.template_id) for line in lines if line.entered is None]
+    return [
+        *(entry_of(basket, boundary, basket.slots()[name], None) for basket in entries if _still_due(basket, name)),
+        *(exit_of(line.entered, boundary, line.strategies) for line in lines if _leaves(line.entered, boundary)),
+    ]
 
 
 def _still_due(basket: Basket, name: str) -> bool:
@@ -76,22 +85,23 @@ def _still_due(basket: Basket, name: str) -> bool:
     return basket.marketplace is not None and name in basket.slots()
 
 
+def _leaves(entered: Due | None, boundary: datetime) -> TypeGuard[Due]:
+    """Whether a run entered on the very day: the slot of a weekday comes again each week."""
+    return entered is not None and entered.boundary.astimezone(IST).date() == boundary.astimezone(IST).date()
+
+
 def triggered(timer: Timer, trigger: Trigger) -> list[Due]:
-    """What a trigger asks for: every strategy of its template, for its tenant alone."""
+    """What a trigger asks for, for its tenant alone: every strategy of a template, or the end of its latest entry."""
+    if trigger.kind is Kind.EXIT:
+        return _latest_exit(timer, trigger)
     basket = timer.baskets.get(trigger.template_id)
-    return [_due(basket, trigger.at, tuple(range(len(basket.strategies))), trigger.scope)]
+    return [entry_of(basket, trigger.at, tuple(range(len(basket.strategies))), trigger.scope)]
 
 
-def _due(basket: Basket, boundary: datetime, strategies: tuple[int, ...], scope: str | None) -> Due:
-    return Due(
-        run_id=run_id(Kind.ENTRY, boundary, basket.basket_id, basket.live_version, scope),
-        kind=Kind.ENTRY,
-        boundary=boundary,
-        template_id=basket.basket_id,
-        version=basket.live_version,
-        strategies=strategies,
-        scope=scope,
-    )
+def _latest_exit(timer: Timer, trigger: Trigger) -> list[Due]:
+    recent = timer.runs.of_tenant(Tenant.of(trigger.scope), RECENT, None).items
+    entered = latest_entry(recent, trigger.template_id, trigger.scope, trigger.at)
+    return [] if entered is None else [exit_of(entered, trigger.at, entered.strategies)]
 
 
 def plan(timer: Timer, dues: Iterable[Due]) -> list[Plan]:
@@ -103,18 +113,36 @@ def plan(timer: Timer, dues: Iterable[Due]) -> list[Plan]:
 
 
 def _plan(timer: Timer, each: Due) -> Plan:
+    if each.closes is not None:
+        return _plan_exit(timer, each, timer.runs.plan(each.closes))
     seats = timer.subscriptions.seats(each.template_id)
     shards = planning.shard((s for s in seats if each.scope in {None, s.tenant}), timer.shard_size)
     made = Plan(
         due=each,
-        plan_id=timer.draw(ALPHABET, 8),
+        plan_id=timer.draw(ALPHABET, PLAN_ID_LENGTH),
         shards=len(shards),
         tenants=_shards_by_tenant(shards),
         venues=_venues(shards),
     )
-    if shards:
-        timer.plans.write_seats(made, shards)
-    return timer.runs.adopt_plan(made) if shards else made
+    if not shards:
+        return made
+    timer.plans.write_seats(made, shards)
+    adopted = timer.runs.adopt_plan(made)
+    _schedule_exits(timer, each)
+    return adopted
+
+
+def _plan_exit(timer: Timer, each: Due, entered: Plan) -> Plan:
+    """An exit has the shards of the run it closes."""
+    made = entered.model_copy(update={"due": each, "plan_id": timer.draw(ALPHABET, PLAN_ID_LENGTH)})
+    return timer.runs.adopt_plan(made)
+
+
+def _schedule_exits(timer: Timer, entered: Due) -> None:
+    """Before anything is sent, note when it is to be closed, by the version that enters."""
+    local = entered.boundary.astimezone(IST)
+    basket = timer.baskets.get(entered.template_id)
+    timer.runs.schedule_exits(entered, basket.exits(Day.of(local), local.time(), entered.strategies))
 
 
 def _shards_by_tenant(shards: Sequence[Sequence[Seat]]) -> dict[str, tuple[int, ...]]:
@@ -150,14 +178,22 @@ def _decide(timer: Timer, made: Plan) -> Decision:
 
 
 def _decision(timer: Timer, made: Plan) -> Decision:
+    on = made.due.boundary.astimezone(IST).date()
+    masters = _masters(timer, made)
+    if made.due.closes is not None:
+        entry = timer.runs.plan(made.due.closes)
+        entered = timer.plans.decision(entry.due.run_id, entry.plan_id)
+        snapshots = _snapshots(timer, closing.chains(entered, made.due))
+        return closing.decide(made.due, entered, snapshots, masters, timer.clock(), on)
     basket = timer.baskets.get(made.due.template_id)
     if basket.live_version != made.due.version:
         raise planning.Undecidable("The template's version moved", code="template_version_moved")
-    on = made.due.boundary.astimezone(IST).date()
-    wanted = planning.expiries(basket, made.due.strategies, on, timer.calendar)
-    snapshots = {(index, expiry): timer.feed.snapshot(index, expiry) for index, expiry in wanted}
-    masters = _masters(timer, made)
+    snapshots = _snapshots(timer, planning.expiries(basket, made.due.strategies, on, timer.calendar))
     return planning.decide(made.due, basket, snapshots, masters, timer.calendar, timer.clock(), on)
+
+
+def _snapshots(timer: Timer, wanted: Iterable[tuple[Index, date]]) -> dict[tuple[Index, date], Snapshot]:
+    return {(index, expiry): timer.feed.snapshot(index, expiry) for index, expiry in wanted}
 
 
 def _masters(timer: Timer, made: Plan) -> dict[str, Mapping[Contract, Instrument]]:

@@ -1,26 +1,39 @@
-"""Subscriptions: begun, listed, paused, resumed, cancelled."""
+"""Subscriptions: begun, listed, shown, changed, paused, resumed, cancelled."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from quantleap.domain import ids
-from quantleap.domain.account import BrokerAccount, User
-from quantleap.domain.basket import Basket, Pricing
+from quantleap.domain.account import BrokerAccount, Person
+from quantleap.domain.basket import Basket, Pricing, PricingType
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import InvalidRequest, NotFound
 from quantleap.domain.ids import Randomness
 from quantleap.domain.money import split
 from quantleap.domain.partner import PartnerKey, Tenant
-from quantleap.domain.ports import BrokerAccounts, Page, Subscriptions, Users
+from quantleap.domain.ports import Baskets, BrokerAccounts, Page, Subscriptions, Users
+from quantleap.domain.rate import day_of
+from quantleap.domain.sizing import too_large
 from quantleap.domain.subscription import (
     Action,
     Allocation,
     Attribution,
     NewSubscription,
+    OwnFilter,
+    OwnSubscription,
+    Share,
     Subscription,
+    SubscriptionChange,
     SubscriptionFilter,
     next_billing_date,
+)
+
+LINK_FIRST = (
+    "The user has no such broker account; create it first with POST /partner/broker-accounts, "
+    "or somebody who signed in with POST /user/broker-accounts"
 )
 
 
@@ -29,6 +42,50 @@ class Begun(NamedTuple):
 
     subscription: Subscription
     basket: Basket
+
+
+class Shown(NamedTuple):
+    """A subscription, the template it follows (None once that is deleted), and its accounts by client id."""
+
+    subscription: Subscription
+    basket: Basket | None
+    accounts: Mapping[str, BrokerAccount]
+
+
+class Seller(NamedTuple):
+    """Who brings a subscription and what it earns of the fee; the platform itself earns no commission."""
+
+    tenant: Tenant
+    api_key_id: str | None
+    percentage: Decimal
+
+    @classmethod
+    def of(cls, key: PartnerKey) -> Self:
+        """The partner a key belongs to."""
+        return cls(key.tenant, key.api_key_id, key.revenue_share.partner_percentage)
+
+    @classmethod
+    def platform(cls, tenant: Tenant) -> Self:
+        """Those who come by themselves."""
+        return cls(tenant, None, Decimal(0))
+
+
+class Wish(NamedTuple):
+    """Who subscribes, with how much; the address is the one they are known by."""
+
+    email: str
+    name: str | None
+    lot_multiplier: Decimal
+
+
+class Ports(NamedTuple):
+    """What subscriptions need."""
+
+    subscriptions: Subscriptions
+    accounts: BrokerAccounts
+    baskets: Baskets
+    clock: Clock
+    draw: Randomness
 
 
 def subscribe(
@@ -44,55 +101,65 @@ def subscribe(
     Three calls: template and user together, the account, and one transaction in which conditions decide.
     """
     basket, user = subscriptions.find(wanted.template_id, key.tenant, wanted.user_email)
-    if basket is None or basket.marketplace is None or not basket.visible_to(key.partner_id):
-        raise NotFound("No such template")
-    account = _account(accounts, user, wanted.broker_client_id)
-    begun = _begin(clock, draw, key, wanted, basket, basket.marketplace.pricing, account)
+    offered = _offered(basket, key.partner_id)
+    account = _account(accounts, user.user_id if user else None, wanted.broker_client_id)
+    wish = Wish(wanted.user_email, wanted.user_name, wanted.lot_multiplier)
+    begun = _begin(clock, draw, Seller.of(key), wish, offered, account)
     subscriptions.add(begun)
+    return Begun(begun, offered)
+
+
+def subscribe_oneself(ports: Ports, person: Person, template_id: str, wanted: OwnSubscription) -> Begun:
+    """Let somebody who signed in follow a public template."""
+    basket = _offered(ports.baskets.get(template_id), None)
+    account = _account(ports.accounts, person.user_id, wanted.broker_client_id)
+    wish = Wish(person.email, person.name, wanted.lot_multiplier)
+    begun = _begin(ports.clock, ports.draw, Seller.platform(person.tenant), wish, basket, account)
+    ports.subscriptions.add(begun)
     return Begun(begun, basket)
 
 
-def _account(accounts: BrokerAccounts, user: User | None, client_id: str) -> BrokerAccount:
+def _offered(basket: Basket | None, partner_id: str | None) -> Basket:
+    if basket is None or not basket.visible_to(partner_id):
+        raise NotFound("No such template")
+    return basket
+
+
+def _account(accounts: BrokerAccounts, user_id: str | None, client_id: str) -> BrokerAccount:
     """The user's account of that client id; a new user's account is linked first, which makes the user too."""
-    if user is not None:
+    if user_id is not None:
         with suppress(NotFound):
-            return accounts.get(user.user_id, client_id)
-    fix = "The user has no such broker account; create it first with POST /partner/broker-accounts"
-    raise InvalidRequest({"broker_client_id": fix}, code="broker_account_missing")
+            return accounts.get(user_id, client_id)
+    raise InvalidRequest({"broker_client_id": LINK_FIRST}, code="broker_account_missing")
 
 
 def _begin(
-    clock: Clock,
-    draw: Randomness,
-    key: PartnerKey,
-    wanted: NewSubscription,
-    basket: Basket,
-    pricing: Pricing,
-    account: BrokerAccount,
+    clock: Clock, draw: Randomness, seller: Seller, wish: Wish, basket: Basket, account: BrokerAccount
 ) -> Subscription:
     now = clock()
+    _require_size({"lot_multiplier": wish.lot_multiplier}, basket, now)
+    pricing = Pricing(type=PricingType.FREE) if basket.marketplace is None else basket.marketplace.pricing
     allocation = Allocation(
         allocation_id=ids.allocation_id(draw),
         broker_id=account.broker_id,
         client_id=account.client_id,
-        lot_multiplier=wanted.lot_multiplier,
+        lot_multiplier=wish.lot_multiplier,
     )
-    percentage = key.revenue_share.partner_percentage
-    share = split(pricing.monthly_fee, percentage)
+    share = split(pricing.monthly_fee, seller.percentage)
     return Subscription(
         subscription_id=ids.subscription_id(account.user_id, draw),
         user_id=account.user_id,
-        user_email=wanted.user_email,
-        user_name=wanted.user_name,
-        tenant=key.tenant.key,
+        user_email=wish.email,
+        user_name=wish.name,
+        tenant=seller.tenant.key,
         template_id=basket.basket_id,
         template_owner_id=basket.template_owner_id,
         allocations=(allocation,),
         pricing=pricing,
         attribution=Attribution(
-            partner_id=key.partner_id,
-            partner_api_key_id=key.api_key_id,
-            commission_rate=percentage / Decimal(100),
+            partner_id=seller.tenant.partner_id,
+            partner_api_key_id=seller.api_key_id,
+            commission_rate=seller.percentage / Decimal(100),
             monthly_commission=share.partner,
             platform_fee=share.platform,
             billing_start_date=now,
@@ -101,6 +168,78 @@ def _begin(
         next_billing_date=next_billing_date(now),
         changed_at=now,
     )
+
+
+def _require_size(multipliers: Mapping[str, Decimal], basket: Basket, at: datetime) -> None:
+    """Refuse lots the template or an account's orders in a second do not allow, by path."""
+    found = {path: too_large(basket, multiplier, day_of(at)) for path, multiplier in multipliers.items()}
+    complaints = {path: complaint for path, complaint in found.items() if complaint is not None}
+    if complaints:
+        raise InvalidRequest(complaints)
+
+
+def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: SubscriptionChange) -> Shown:
+    """Change accounts and lots, from the next boundary on that is not being prepared yet."""
+    was, now = one(ports.subscriptions, tenant, subscription_id), ports.clock()
+    shares = was.shares(wanted)
+    basket = ports.baskets.get(was.template_id)
+    paths = _paths(wanted, shares)
+    _require_size({f"{path}lot_multiplier": share.lot_multiplier for path, share in paths.items()}, basket, now)
+    accounts = _accounts(ports.accounts, was.user_id, paths)
+    kept = {each.client_id: each.allocation_id for each in was.allocations}
+    allocations = tuple(
+        Allocation(
+            allocation_id=kept.get(share.client_id) or ids.allocation_id(ports.draw),
+            broker_id=accounts[share.client_id].broker_id,
+            **dict(share),
+        )
+        for share in shares
+    )
+    changed = was.split(allocations, now)
+    ports.subscriptions.split(changed, was=was)
+    return Shown(changed, basket, accounts)
+
+
+def _paths(wanted: SubscriptionChange, shares: Sequence[Share]) -> Mapping[str, Share]:
+    """Each part of the split, by where its fields stand in the request."""
+    if wanted.allocations is None:
+        return {"": shares[0]}
+    return {f"allocations[{number}].": share for number, share in enumerate(shares)}
+
+
+def _accounts(accounts: BrokerAccounts, user_id: str, paths: Mapping[str, Share]) -> Mapping[str, BrokerAccount]:
+    found = accounts.many((user_id, share.client_id) for share in paths.values())
+    missing = {
+        f"{path}client_id" if path else "broker_client_id": LINK_FIRST
+        for path, share in paths.items()
+        if (user_id, share.client_id) not in found
+    }
+    if missing:
+        raise InvalidRequest(missing, code="broker_account_missing")
+    return {client_id: account for (_, client_id), account in found.items()}
+
+
+def detail(ports: Ports, tenant: Tenant, subscription_id: str) -> Shown:
+    """A subscription with what it comes to: the template's part, and the user's."""
+    found = one(ports.subscriptions, tenant, subscription_id)
+    basket: Basket | None = None
+    with suppress(NotFound):
+        basket = ports.baskets.get(found.template_id)
+    accounts = ports.accounts.many((found.user_id, each.client_id) for each in found.allocations)
+    return Shown(found, basket, {client_id: account for (_, client_id), account in accounts.items()})
+
+
+def of_person(subscriptions: Subscriptions, person: Person, wanted: OwnFilter) -> Sequence[Subscription]:
+    """Somebody's own subscriptions."""
+    found = subscriptions.of_user(person.user_id, wanted.status)
+    return [each for each in found if wanted.template_id in {None, each.template_id}]
+
+
+def require_own(person: Person, subscription_id: str) -> str:
+    """The id again, if the subscription is that person's; whose it is stands in the id."""
+    if ids.user_of_subscription(subscription_id) != person.user_id:
+        raise NotFound("No such subscription")
+    return subscription_id
 
 
 def listing(

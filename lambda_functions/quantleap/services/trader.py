@@ -5,7 +5,6 @@ again; sells leave only when every hedge is filled, as the broker's book says.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -36,9 +35,6 @@ ANSWER_TIMEOUT_S = 5.0
 LOOKUPS_S = (0.2, 0.5, 1.0, 2.0)
 """Waits before each look into the book for an order nobody answered for, or a hedge that is not filled yet."""
 
-PACE = 10
-"""Orders one account may send in a second: the exchange's rule for algorithms without a registration."""
-
 BOOKED = {
     OrderStatus.FILLED: State.FILLED,
     OrderStatus.OPEN: State.OPEN,
@@ -57,19 +53,25 @@ class Opening(NamedTuple):
 
 @dataclass(eq=False)
 class Trader:
-    """A ticket, the connection it trades over, and every request it will send, already in bytes."""
+    """A ticket, the connection it trades over, and every request it will send, already in bytes.
+
+    The book may lie on another host than the orders go to; then it has a line of its own. `buys` is what its buy
+    orders are: hedges on the way in, buybacks on the way out. Either way sells wait for them.
+    """
 
     ticket: Ticket
     broker: Broker
     session: Session
     line: Line
+    book_line: Line
     lines: Lines
     timer: Timer
     boundary_ns: int
+    buys: str = "hedge"
     payloads: dict[str, bytes] = field(default_factory=dict)
     book_payload: bytes = b""
     intents: dict[str, Intent] = field(default_factory=dict)
-    sent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=PACE))
+    sent_s: list[float] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Turn every intent into the bytes of its request, so that nothing is left to compute."""
@@ -114,6 +116,19 @@ class Trader:
             return Opening(*self._write(first))
         except BrokerFailure:
             return None
+
+    async def connect(self) -> None:
+        """Open early; a broker that is down now may be up at the boundary, so the first send tries again."""
+        for line in {self.line, self.book_line}:
+            try:
+                await line.open()
+            except BrokerFailure:
+                line.close()
+
+    def hang_up(self) -> None:
+        """Close what was opened."""
+        self.line.close()
+        self.book_line.close()
 
     async def trade(self, gate: Gate, opening: Opening | None) -> None:
         """Place what is pending: hedges, then sells; ends with every intent in its last known state."""
@@ -168,20 +183,20 @@ class Trader:
         for wait in (0.0, *LOOKUPS_S):
             await asyncio.sleep(wait)
             if not await self.read_book():
-                return "hedge_unconfirmed"
+                return f"{self.buys}_unconfirmed"
             states = {self.intents[name].state for name in hedges}
             if states == {State.FILLED}:
                 return None
             if not all(state.placed for state in states):
-                return "hedge_failed"
-        return "hedge_unfilled"
+                return f"{self.buys}_failed"
+        return f"{self.buys}_unfilled"
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
         for wait in (*BACKOFF_S, None):
             try:
                 if answer is None:
                     intent, answer = await self._send(intent, gate)
-                order_id = self.broker.placed(await self._answered(answer))
+                order_id = self.broker.placed(await self._answered(answer, self.line))
             except Unknown as failure:
                 await self._look_up(intent, failure)
                 return
@@ -204,22 +219,21 @@ class Trader:
 
     def _write(self, intent: Intent) -> tuple[Intent, Awaitable[Answer]]:
         answer = self.line.write(self.payloads[intent.intent_id])
-        self.sent_ns.append(self.timer.now_ns())
+        self.sent_s.append(self.timer.now_ns() / NS)
         return self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary()), answer
 
-    async def _answered(self, answer: Awaitable[Answer]) -> Answer:
+    async def _answered(self, answer: Awaitable[Answer], line: Line) -> Answer:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await answer
         except TimeoutError:
-            self.line.close()
+            line.close()
             message = "no answer in time"
             raise Unknown(message) from None
 
     async def _keep_pace(self) -> None:
-        if len(self.sent_ns) == PACE:
-            wait_ns = self.sent_ns[0] + NS - self.timer.now_ns()
-            await asyncio.sleep(max(0, wait_ns) / NS)
+        """Wait until the broker's and the exchange's limits for one account let another order leave."""
+        await asyncio.sleep(self.broker.capability.orders.wait_s(self.sent_s, self.timer.now_ns() / NS))
 
     async def _look_up(self, intent: Intent, failure: Unknown) -> None:
         self._note(intent, State.UNKNOWN, reason=failure.text)
@@ -230,8 +244,8 @@ class Trader:
                 return
 
     async def _booked(self) -> dict[str, BookedOrder]:
-        await self.line.open()
-        answer = await self._answered(self.line.write(self.book_payload))
+        await self.book_line.open()
+        answer = await self._answered(self.book_line.write(self.book_payload), self.book_line)
         return {order.tag: order for order in self.broker.orders(answer)}
 
     def _adopt(self, booked: dict[str, BookedOrder]) -> None:

@@ -1,17 +1,22 @@
 """What each call of Zebu's API does: from a request in form to a reply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Index
+from sandbox.broker import money
 from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order
+from sandbox.broker.checks import Wrong
+from sandbox.broker.gateway import OK
 from sandbox.broker.listing import Listing, chain
-from sandbox.broker.simulator import Simulator
+from sandbox.broker.simulator import Firm
 from sandbox.broker.zebu import replies
-from sandbox.broker.zebu.masters import EXCHANGE, INDEX_TOKENS, Master, Masters, symbol
+from sandbox.broker.zebu.masters import EXCHANGE, INDEX_TOKENS, Described, Master, master, symbol
 from sandbox.broker.zebu.orders import (
     MODIFY_FIELDS,
     PLACE_FIELDS,
@@ -21,7 +26,6 @@ from sandbox.broker.zebu.orders import (
 )
 from sandbox.broker.zebu.wire import (
     NO_DATA,
-    OK,
     SESSION_DEAD,
     Ask,
     Fields,
@@ -48,9 +52,9 @@ type Call = Callable[[Ask], Json]
 class Calls:
     """Zebu's calls over one simulator."""
 
-    def __init__(self, simulator: Simulator, masters: Masters) -> None:
-        self._simulator = simulator
-        self._masters = masters
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+        self._market = firm.floor.market
         self.table: dict[str, tuple[tuple[str, ...], Call]] = {
             "PlaceOrder": (PLACE_FIELDS, self.place),
             "ModifyOrder": (MODIFY_FIELDS, self.modify),
@@ -60,6 +64,7 @@ class Calls:
             "TradeBook": (("uid",), self.trade_book),
             "PositionBook": (("uid", "actid"), self.position_book),
             "Limits": (("uid", "actid"), self.limits),
+            "SpanCalc": (("actid",), self.span),
             "GetQuotes": (("uid", "exch", "token"), self.quotes),
             "GetSecurityInfo": (("uid", "exch", "token"), self.security_info),
             "SearchScrip": (("uid", "stext", "exch"), self.search),
@@ -70,7 +75,7 @@ class Calls:
     def log_in(self, fields: Fields, at: datetime) -> Json:
         """GenAcsTok: swap the code of a finished login for tokens."""
         try:
-            session = self._simulator.accounts.redeem(fields["code"], fields["checksum"], fields.get("uid"), at)
+            session = self._firm.accounts.redeem(fields["code"], fields["checksum"], fields.get("uid"), at)
         except LoginRefused as refused:
             raise invalid(refused.field) from None
         client_id = session.client_id
@@ -91,20 +96,22 @@ class Calls:
 
     def place(self, ask: Ask) -> Json:
         """Enter an order; a rejection of the broker's own shows in the order book, not here."""
-        ticket = new_ticket(ask.fields, self._master(ask))
-        rejection = self._simulator.rejection(ask.client_id, ask.at)
+        with _worded():
+            ticket = new_ticket(ask.fields, self._master(ask))
+        rejection = self._firm.floor.rejection(ask.client_id, ask.at)
         if rejection in REFUSALS:
             raise Refusal(*REFUSALS[rejection])
-        order = self._simulator.place(ticket, rejection, ask.at)
+        order = self._firm.place(ticket, rejection, ask.at)
         return ok(ask.at, norenordno=order.number)
 
     def modify(self, ask: Ask) -> Json:
         """Change a resting order."""
         order = self._working(ask, "Rejected : ORA:Order not found")
-        ticket = changed_ticket(ask.fields, order.ticket, self._master(ask))
+        with _worded():
+            ticket = changed_ticket(ask.fields, order.ticket, self._master(ask))
         if ticket.quantity <= order.filled:
             raise invalid("qty is not above what is filled")
-        self._simulator.replace(order, ticket, ask.at)
+        self._firm.replace(order, ticket, ask.at)
         return ok(ask.at, result=order.number)
 
     def cancel(self, ask: Ask) -> Json:
@@ -115,35 +122,44 @@ class Calls:
 
     def history(self, ask: Ask) -> Json:
         """One order's life, newest first."""
-        order = self._simulator.book.find(ask.client_id, ask.fields["norenordno"])
+        order = self._firm.book.find(ask.client_id, ask.fields["norenordno"])
         if order is None:
             raise Refusal(NO_DATA)
-        self._simulator.refresh([order], ask.at)
+        self._firm.refresh([order], ask.at)
         return replies.history_lines(order)
 
     def order_book(self, ask: Ask) -> Json:
         """The client's orders, newest first."""
-        orders = self._simulator.orders(ask.client_id, ask.at)
+        orders = self._firm.orders(ask.client_id, ask.at)
         return _book([replies.order_line(order) for order in reversed(orders)])
 
     def trade_book(self, ask: Ask) -> Json:
         """The client's fills, newest first."""
-        orders = reversed(self._simulator.orders(ask.client_id, ask.at))
+        orders = reversed(self._firm.orders(ask.client_id, ask.at))
         return _book([replies.trade_line(order, trade) for order in orders for trade in reversed(order.trades)])
 
     def position_book(self, ask: Ask) -> Json:
         """The client's positions, valued at the market."""
-        self._simulator.orders(ask.client_id, ask.at)
+        self._firm.orders(ask.client_id, ask.at)
         return _book(
             [
-                replies.position_line(position, self._simulator.market.quote(position.ticket.contract, ask.at))
-                for position in self._simulator.book.positions(ask.client_id)
+                replies.position_line(position, self._market.quote(position.ticket.contract, ask.at))
+                for position in self._firm.book.positions(ask.client_id)
             ]
         )
 
     def limits(self, ask: Ask) -> Json:
         """The client's money."""
-        return ok(ask.at) | replies.limits(ask.client_id, self._simulator.book.positions(ask.client_id))
+        return ok(ask.at) | replies.limits(ask.client_id, self._firm.book.positions(ask.client_id))
+
+    def span(self, ask: Ask) -> Json:
+        """SpanCalc: what a basket of positions blocks."""
+        listings = self._master(ask).by_described
+        try:
+            legs = [_leg(leg, listings) for leg in ask.legs]
+        except (KeyError, ValueError):
+            raise invalid("pos") from None
+        return ok(ask.at) | replies.span(money.basket(legs))
 
     def quotes(self, ask: Ask) -> Json:
         """Prices of an index (exchange NSE) or an option (NFO)."""
@@ -151,7 +167,7 @@ class Calls:
         if ask.fields["exch"] == INDEX_EXCHANGE and token in INDEX_TOKENS:
             return self._index_quote(INDEX_TOKENS[token], token, ask.at)
         listing = self._listed(ask)
-        quote = self._simulator.market.quote(listing.contract, ask.at)
+        quote = self._market.quote(listing.contract, ask.at)
         prices = replies.quote_fields(quote, listing.lot_size)
         return ok(ask.at) | replies.listing_line(listing) | prices
 
@@ -186,7 +202,7 @@ class Calls:
         return _values(lines, ask.at)
 
     def _index_quote(self, index: Index, token: str, at: datetime) -> Json:
-        level = str(self._simulator.market.spot(index, at))
+        level = str(self._market.spot(index, at))
         return ok(
             at,
             exch=INDEX_EXCHANGE,
@@ -198,7 +214,7 @@ class Calls:
         )
 
     def _master(self, ask: Ask) -> Master:
-        return self._masters.on(ask.at.astimezone(IST).date())
+        return master(ask.at.astimezone(IST).date())
 
     def _listed(self, ask: Ask) -> Listing:
         listing = self._master(ask).by_token.get(ask.fields["token"])
@@ -207,12 +223,25 @@ class Calls:
         return listing
 
     def _working(self, ask: Ask, absent: str) -> Order:
-        order = self._simulator.book.find(ask.client_id, ask.fields["norenordno"])
-        if order is not None:
-            self._simulator.refresh([order], ask.at)
-        if order is None or order.status.final:
+        order = self._firm.working(ask.client_id, ask.fields["norenordno"], ask.at)
+        if order is None:
             raise Refusal(absent)
         return order
+
+
+def _leg(fields: Fields, listings: Mapping[Described, Listing]) -> money.Leg:
+    listing = listings[Described(*(fields[name] for name in Described._fields))]
+    if int(fields["buyqty"]) - int(fields["sellqty"]) != int(fields["netqty"]) or fields["exch"] != EXCHANGE:
+        raise ValueError
+    return money.Leg(listing.contract, int(fields["netqty"]), Decimal())
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    try:
+        yield
+    except Wrong as wrong:
+        raise invalid(str(wrong)) from None
 
 
 def _book(lines: list[replies.Line]) -> Json:

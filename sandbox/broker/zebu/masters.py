@@ -3,8 +3,10 @@
 import csv
 import io
 import zipfile
+from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from quantleap.domain.contracts import TICK, Contract, Index, Right
 from quantleap.domain.sessions import AlwaysOpen
@@ -40,13 +42,27 @@ def symbol(contract: Contract) -> str:
     return f"{contract.index}{contract.expiry:%d%b%y}{right}{contract.strike:f}".upper()
 
 
+class Described(NamedTuple):
+    """How SpanCalc names a contract."""
+
+    instname: str
+    symname: str
+    exd: str
+    optt: str
+    strprc: str
+
+
 class Master:
     """One day's list, found by symbol and by token."""
 
     def __init__(self, on: date) -> None:
-        self.on = on
         self.by_symbol = {symbol(listing.contract): listing for listing in listings(on, AlwaysOpen())}
         self.by_token = {listing.token: listing for listing in self.by_symbol.values()}
+
+    @cached_property
+    def by_described(self) -> Mapping[Described, Listing]:
+        """Contracts as SpanCalc names them."""
+        return {_described(listing.contract): listing for listing in self.by_symbol.values()}
 
     @cached_property
     def archive(self) -> bytes:
@@ -61,17 +77,15 @@ class Master:
         return packed.getvalue()
 
 
-class Masters:
-    """The list of the day asked about; only the latest is kept."""
+@lru_cache(maxsize=2)
+def master(on: date) -> Master:
+    """The list of that day."""
+    return Master(on)
 
-    def __init__(self) -> None:
-        self._master: Master | None = None
 
-    def on(self, day: date) -> Master:
-        """The list of that day."""
-        if self._master is None or self._master.on != day:
-            self._master = Master(day)
-        return self._master
+def _described(contract: Contract) -> Described:
+    expiry = f"{contract.expiry:%d-%b-%Y}".upper()
+    return Described("OPTIDX", contract.index, expiry, contract.right, f"{contract.strike:.2f}")
 
 
 def _row(name: str, listing: Listing) -> tuple[object, ...]:

@@ -6,18 +6,14 @@ from decimal import Decimal
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import TICK, Contract
 from quantleap.domain.market import Quote
+from sandbox.broker import money
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order, OrderType, Position, Ticket, Trade
 from sandbox.broker.listing import Listing
+from sandbox.broker.money import Blocked
 from sandbox.broker.zebu.masters import EXCHANGE, symbol
 from sandbox.broker.zebu.orders import ORDER_TYPES, PRODUCTS, SIDES
 from sandbox.broker.zebu.wire import request_time
-
-CASH = Decimal(1_000_000)
-"""What every simulated client has, in rupees. Only the behaviour `insufficient_funds` refuses for money."""
-
-SHORT_MARGIN = Decimal("0.12")
-"""Part of the notional value that a short option blocks; a round figure near the exchange's."""
 
 REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "RED:Margin Shortfall:INR 154321.00 Available:INR 0.00 for C-{client_id}",
@@ -115,25 +111,26 @@ def position_line(position: Position, quote: Quote) -> Line:
 
 def limits(client_id: str, positions: list[Position]) -> Line:
     """A client's money as Limits shows it."""
-    premium = sum((position.paid - position.received for position in positions), Decimal())
-    shorts = sum(
-        (-position.net * position.ticket.contract.strike * SHORT_MARGIN for position in positions if position.net < 0),
-        Decimal(),
-    )
+    blocked = money.held(positions)
     return {
         "uid": client_id,
         "actid": client_id,
         "prfname": "SANDBOX",
-        "cash": _money(CASH),
+        "cash": _money(money.CASH),
         "payin": "0.00",
         "payout": "0.00",
         "brkcollamt": "0.00",
         "collateral": "0.00",
-        "marginused": _money(max(premium, Decimal()) + shorts),
-        "premium": _money(premium),
-        "span": _money(shorts),
+        "marginused": _money(blocked.total),
+        "premium": _money(blocked.premium),
+        "span": _money(blocked.span),
         "expo": "0.00",
     }
+
+
+def span(blocked: Blocked) -> Line:
+    """What a basket blocks, as SpanCalc shows it; premium is no part of it."""
+    return {"span": _money(blocked.span), "expo": "0.00", "span_trade": _money(blocked.span), "expo_trade": "0.00"}
 
 
 def quote_fields(quote: Quote, lot_size: int) -> Line:

@@ -7,14 +7,17 @@ refusal is `{"stat":"Not_Ok","emsg":...}`; input that is wrong comes with HTTP 4
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from quantleap.domain.clock import IST
+from sandbox.broker.gateway import OK, Asked
 
 PREFIX = b"jData="
+LIST = "pos"
+"""The one field that is a list, of SpanCalc."""
+
 SESSION_DEAD = "Session Expired :  Invalid Session Key"
 NO_DATA = "no data"
-OK = 200
 BAD_REQUEST = 400
 
 type Fields = Mapping[str, str]
@@ -36,6 +39,7 @@ class Ask(NamedTuple):
     client_id: str
     fields: Fields
     at: datetime
+    legs: Sequence[Fields] = ()
 
 
 def invalid(what: str) -> Refusal:
@@ -43,8 +47,28 @@ def invalid(what: str) -> Refusal:
     return Refusal(f"Invalid Input : {what}", BAD_REQUEST)
 
 
-def read(body: bytes | bytearray, required: Collection[str]) -> Fields:
-    """The fields of a request; raises `Refusal` for anything the broker would not take."""
+def read(body: bytes, required: Collection[str]) -> Fields:
+    """The texts of a request; raises `Refusal` for anything the broker would not take."""
+    fields = _object(body)
+    texts = {name: value for name, value in fields.items() if name != LIST}
+    _check(texts)
+    for name in required:
+        if not texts.get(name):
+            raise invalid(f"{name} is missing")
+    return texts
+
+
+def read_list(body: bytes) -> Sequence[Fields]:
+    """The list of positions a SpanCalc request holds."""
+    lines = _object(body).get(LIST)
+    if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
+        raise invalid(f"{LIST} is missing")
+    for line in lines:
+        _check(line)
+    return lines
+
+
+def _object(body: bytes) -> dict[str, Any]:
     if not body.startswith(PREFIX):
         raise invalid("jData is missing")
     try:
@@ -53,22 +77,19 @@ def read(body: bytes | bytearray, required: Collection[str]) -> Fields:
         raise invalid("jData is not a JSON object") from None
     if not isinstance(fields, dict):
         raise invalid("jData is not a JSON object")
-    for name, value in fields.items():
-        if not isinstance(value, str) or value == "None":
-            raise invalid(f"{name} is not a text")
-    for name in required:
-        if not fields.get(name):
-            raise invalid(f"{name} is missing")
     return fields
 
 
-def bearer(headers: list[tuple[bytes, bytes]]) -> str:
-    """The token of an `Authorization` header, empty without one."""
-    for name, value in headers:
-        if name == b"authorization":
-            kind, _, token = value.decode("latin-1").partition(" ")
-            return token if kind.lower() == "bearer" else ""
-    return ""
+def _check(fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        if not isinstance(value, str) or value == "None":
+            raise invalid(f"{name} is not a text")
+
+
+def bearer(asked: Asked) -> str:
+    """The token of the `Authorization` header, empty without one."""
+    kind, _, token = asked.header(b"authorization").partition(" ")
+    return token if kind.lower() == "bearer" else ""
 
 
 def ok(at: datetime, **fields: object) -> dict[str, object]:

@@ -1,20 +1,48 @@
 """Which brokers an environment may reach: test keys the simulated ones, live keys the real ones on a live stage."""
 
+from collections.abc import Callable, Sequence
+
+from quantleap.adapters.brokers.angel_one import AngelOne
+from quantleap.adapters.brokers.icici_direct import IciciDirect
+from quantleap.adapters.brokers.mstock import MStock
+from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
+from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.domain.broker import Broker
+from quantleap.domain.capabilities import Capability
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.partner import Environment
 
-BROKERS = {"zebu": Zebu}
-"""Every broker we speak to, by its id."""
+BROKERS: dict[str, Callable[[str | None], Broker]] = {
+    kind.name: kind for kind in (AngelOne, IciciDirect, MStock, Upstox, Zebu, Zerodha)
+}
+"""Every broker we speak to, by its id: made with the address of a simulator, or with None for the broker itself."""
+
+
+def capabilities() -> Sequence[Capability]:
+    """What each broker can do, by its id."""
+    return [BROKERS[broker_id](None).capability for broker_id in sorted(BROKERS)]
 
 
 class Directory:
-    """Real money has to be asked for twice: by the stage and by the key."""
+    """Real money has to be asked for twice: by the stage and by the key.
 
-    def __init__(self, simulated_url: str | None, *, real: bool) -> None:
+    `egress_ip` is the address that the stage's requests leave from, where it has a fixed one.
+    """
+
+    def __init__(self, simulated_url: str | None, *, real: bool, egress_ip: str | None = None) -> None:
         self._simulated_url = simulated_url
         self._real = real
+        self._egress_ip = egress_ip
+
+    def capabilities(self) -> Sequence[Capability]:
+        """What each broker can do, whether or not this stage reaches it."""
+        return capabilities()
+
+    def all(self) -> Sequence[Broker]:
+        """Every broker this stage reaches."""
+        environment = Environment.LIVE if self._real else Environment.TEST
+        return [self.broker(broker_id, environment) for broker_id in sorted(BROKERS)]
 
     def broker(self, broker_id: str, environment: Environment) -> Broker:
         """The broker for that environment; `InvalidRequest` where there is none."""
@@ -22,7 +50,13 @@ class Directory:
         if kind is None:
             raise InvalidRequest({"broker_name": f"Unknown broker; use one of {', '.join(sorted(BROKERS))}"})
         if environment is Environment.LIVE and self._real:
-            return kind()
+            return self._made(kind, None)
         if environment is Environment.TEST and self._simulated_url:
-            return kind(f"{self._simulated_url}/{broker_id}")
+            return self._made(kind, f"{self._simulated_url}/{broker_id}")
         raise InvalidRequest({"broker_name": f"This stage reaches no {environment} brokers"})
+
+    def _made(self, kind: Callable[[str | None], Broker], base_url: str | None) -> Broker:
+        """The broker at an address; one of them wants to be told ours with every request."""
+        if kind is AngelOne and self._egress_ip is not None:
+            return AngelOne(base_url, self._egress_ip)
+        return kind(base_url)

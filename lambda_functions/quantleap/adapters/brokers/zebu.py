@@ -5,53 +5,107 @@ a POST of `jData=` and JSON whose values are all text, the trading symbol url-qu
 codes, so failures are told by their text. Books are arrays when there is something and objects when there is nothing.
 """
 
-import csv
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from quantleap.domain.account import Credentials, Session
+from quantleap.adapters.brokers import reading
+from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
+    AccountBlocked,
+    AddressNotAllowed,
     Answer,
+    AppRefused,
+    BadInput,
     BookedOrder,
-    BrokerFailure,
+    Funds,
     Instrument,
     InsufficientFunds,
     MarketClosed,
+    OrderGone,
     OrderRequest,
     OrderStatus,
+    OverFreeze,
+    Position,
+    PriceOutOfBand,
     RateLimited,
-    Refused,
     Request,
     SessionExpired,
     Unknown,
+    Vocabulary,
 )
-from quantleap.domain.clock import IST
+from quantleap.domain.capabilities import (
+    AlgoId,
+    Binding,
+    Budget,
+    Capability,
+    LoginRule,
+    OrderType,
+    Pace,
+    Protection,
+    StaticIp,
+    TagRule,
+    TokenRule,
+)
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.market import Quote
 
-BASE_URL = "https://go.mynt.in"
+CAPABILITY = Capability(
+    broker_id="zebu",
+    title="Zebu (MYNT)",
+    order_types=(OrderType.LIMIT, OrderType.STOP_LIMIT),
+    products=(Product.INTRADAY, Product.CARRY),
+    tag=TagRule(length=20),
+    algo_id=AlgoId.BODY,
+    protection=Protection.NO_MARKET_ORDERS,
+    slices=0,
+    orders=Budget((Pace(10, 1),)),
+    reads=(Pace(10, 1),),
+    quotes_at_once=1,
+    token=TokenRule(time(0)),
+    login=LoginRule(Binding.REDIRECT, ("code",)),
+    static_ip=StaticIp.PER_CLIENT,
+    kill_switch=False,
+    master_needs_session=False,
+    unconfirmed=("tag", "orders", "reads", "token", "protection"),
+)
 
+VOCABULARY = Vocabulary(
+    codes={},
+    phrases=(
+        ("session expired", SessionExpired),
+        ("invalid session", SessionExpired),
+        ("invalid access token", SessionExpired),
+        ("order not found", OrderGone),
+        ("insufficient", InsufficientFunds),
+        ("margin", InsufficientFunds),
+        ("market closed", MarketClosed),
+        ("market is closed", MarketClosed),
+        ("rate limit", RateLimited),
+        ("too many", RateLimited),
+        ("price range", PriceOutOfBand),
+        ("circuit", PriceOutOfBand),
+        ("freeze", OverFreeze),
+        ("blocked", AccountBlocked),
+        ("invalid ip", AddressNotAllowed),
+        ("ip address", AddressNotAllowed),
+        ("api key", AppRefused),
+        ("invalid app", AppRefused),
+        ("checksum", AppRefused),
+        ("invalid input", BadInput),
+    ),
+)
+"""Zebu has no codes; the first phrase found names the failure."""
+
+OTHER_TOKEN = {"access_token": "susertoken", "susertoken": "access_token"}
 PRODUCTS = {Product.INTRADAY: "I", Product.CARRY: "M"}
 SIDES = {Side.BUY: "B", Side.SELL: "S"}
-
-FAILURES: tuple[tuple[str, type[BrokerFailure]], ...] = (
-    ("session expired", SessionExpired),
-    ("invalid session", SessionExpired),
-    ("insufficient", InsufficientFunds),
-    ("margin", InsufficientFunds),
-    ("market closed", MarketClosed),
-    ("market is closed", MarketClosed),
-    ("rate limit", RateLimited),
-    ("too many", RateLimited),
-)
-"""The first phrase found in the text, case and spaces folded, names the failure; all others are `Refused`."""
+OUR_PRODUCTS = {word: product for product, word in PRODUCTS.items()}
 
 STATUSES = {
     "COMPLETE": OrderStatus.FILLED,
@@ -64,94 +118,149 @@ STATUSES = {
 
 
 class Zebu:
-    """Zebu's API at `base_url`: the broker itself, or a simulator that speaks as it does."""
+    """Zebu's API at `base_url`: the broker itself, or a simulator that speaks as it does.
+
+    A login gives two tokens. The vendor's client and OpenAlgo send `access_token` with each call, the broker's own
+    client `susertoken`: `bearer` says which; both are kept.
+    """
 
     name = "zebu"
+    capability = CAPABILITY
+    vocabulary = VOCABULARY
 
-    def __init__(self, base_url: str = BASE_URL) -> None:
-        self.base_url = base_url
+    def __init__(self, base_url: str | None = None, bearer: str = "access_token") -> None:
+        self.base_url = base_url or "https://go.mynt.in"
+        self._bearer = bearer
 
-    def login_url(self, credentials: Credentials, state: str) -> str:
+    def login_url(self, credentials: Credentials, state: str, redirect_url: str | None = None) -> str:
         """The login page; the broker documents no state, so it may not come back with the code."""
-        query = urlencode({"client_id": credentials.api_key, "state": state})
-        return f"{self.base_url}/OAuthlogin/authorize/oauth?{query}"
+        query = {"client_id": credentials.api_key, "state": state}
+        return f"{self.base_url}/OAuthlogin/authorize/oauth?{urlencode(_with_redirect(query, redirect_url))}"
 
-    def exchange(self, credentials: Credentials, client_id: str, code: str) -> Request:
+    def exchange(self, login: FinishedLogin) -> Request:
         """Checksum: hex sha256 of key, secret and code with nothing between."""
-        proof = hashlib.sha256(f"{credentials.api_key}{credentials.api_secret}{code}".encode()).hexdigest()
-        return self._post("GenAcsTok", {"code": code, "checksum": proof, "uid": client_id})
+        key, secret = login.credentials.api_key, login.credentials.api_secret
+        proof = hashlib.sha256(f"{key}{secret}{login.code}".encode()).hexdigest()
+        return self._post("GenAcsTok", {"code": login.code, "checksum": proof, "uid": login.client_id})
 
-    def session(self, answer: Answer, at: datetime) -> Session:
-        """The session, over at the broker's own time or at midnight IST, whichever comes first.
-
-        The broker publishes no hour; exchanges ask for a fresh login before each trading day.
-        """
+    def session(self, answer: Answer, login: FinishedLogin, at: datetime) -> Session:
+        """The session, over at the broker's own time or by the rule, whichever comes first."""
         reply = _object(answer)
-        token, client_id = reply.get("access_token"), reply.get("uid") or reply.get("USERID")
-        if not (isinstance(token, str) and token and isinstance(client_id, str) and client_id):
-            message = "the login answer holds no token"
-            raise Unknown(message)
-        return Session(access_token=token, client_id=client_id, expires_at=_expiry(reply.get("expires_in"), at))
+        ends, life = CAPABILITY.token.ends(at), reading.whole(reply.get("expires_in"))
+        return Session(
+            access_token=reading.token(reply.get(self._bearer)),
+            feed_token=reading.text(reply.get(OTHER_TOKEN[self._bearer])),
+            client_id=reading.client_id(reply.get("uid") or reply.get("USERID")),
+            expires_at=min(ends, at + timedelta(seconds=life)) if 0 < life < 10**6 else ends,
+        )
+
+    def profile(self, session: Session) -> Request:
+        """There is no call for the profile alone; the funds name their account."""
+        return self.funds(session)
+
+    def owner(self, answer: Answer, session: Session) -> str:
+        """The account the funds belong to."""
+        return reading.client_id(_object(answer).get("actid"))
 
     def place(self, session: Session, order: OrderRequest) -> Request:
-        """A day limit order."""
-        fields = {
-            "uid": session.client_id,
-            "actid": session.client_id,
-            "exch": order.instrument.exchange,
-            "tsym": quote(order.instrument.symbol, safe=""),
-            "qty": str(order.quantity),
-            "prc": f"{order.limit_price:.2f}",
-            "trgprc": "0",
+        """A day order."""
+        fields = _who(session) | _what(order)
+        fields["trgprc"] = _money(order.trigger_price) if order.trigger_price else "0"
+        fields |= {
             "dscqty": "0",
             "prd": PRODUCTS[order.product],
             "trantype": SIDES[order.side],
-            "prctyp": "LMT",
             "ret": "DAY",
             "ordersource": "API",
             "remarks": order.tag,
         }
-        return self._post("PlaceOrder", fields, session)
+        return self._post("PlaceOrder", fields | ({"algo_id": order.algo_id} if order.algo_id else {}), session)
 
     def placed(self, answer: Answer) -> str:
-        """The broker's order id; an answer without one is `Unknown`, never "not placed"."""
-        order_id = _object(answer).get("norenordno")
-        if not isinstance(order_id, str) or not order_id:
-            message = "accepted without an order id"
-            raise Unknown(message)
-        return order_id
+        """The broker's order id."""
+        return reading.order_id(_object(answer).get("norenordno"))
+
+    def modify(self, session: Session, order_id: str, order: OrderRequest) -> Request:
+        """A trigger price goes with stop orders only: on a limit order even 0 is refused."""
+        fields = _who(session) | {"norenordno": order_id} | _what(order)
+        if order.trigger_price:
+            fields["trgprc"] = _money(order.trigger_price)
+        return self._post("ModifyOrder", fields, session)
+
+    def cancel(self, session: Session, order_id: str, order: OrderRequest) -> Request:
+        """Known by its number alone."""
+        return self._post("CancelOrder", {"uid": session.client_id, "norenordno": order_id}, session)
+
+    def done(self, answer: Answer) -> None:
+        """Ok, or why not."""
+        _object(answer)
 
     def order_book(self, session: Session) -> Request:
-        """Ask for the day's orders."""
+        """The day's orders."""
         return self._post("OrderBook", {"uid": session.client_id}, session)
+
+    def find(self, session: Session, tag: str) -> Request:
+        """The broker cannot look for a tag: the whole book."""
+        return self.order_book(session)
 
     def orders(self, answer: Answer) -> Sequence[BookedOrder]:
         """Read the day's orders; "no data" is an empty book, any other refusal is raised."""
-        reply = _json(answer)
-        if isinstance(reply, list):
-            return [_booked(line) for line in reply if isinstance(line, dict)]
-        if isinstance(reply, dict) and "no data" in _folded(reply.get("emsg")):
-            return []
-        _object(answer)
-        message = "an order book that is neither list nor refusal"
-        raise Unknown(message)
+        return [_booked(line) for line in _book(answer)]
 
-    def master(self) -> Request:
+    def positions(self, session: Session) -> Request:
+        """The day's positions."""
+        return self._post("PositionBook", _who(session), session)
+
+    def held(self, answer: Answer) -> Sequence[Position]:
+        """Read positions; "no data" is none."""
+        return [_position(line) for line in _book(answer)]
+
+    def funds(self, session: Session) -> Request:
+        """The account's money."""
+        return self._post("Limits", _who(session), session)
+
+    def money(self, answer: Answer) -> Funds:
+        """Cash, what was paid in today and collateral, less what is blocked."""
+        reply = _object(answer)
+        used = reading.amount(reply.get("marginused")) or Decimal()
+        more = sum((reading.amount(reply.get(name)) or Decimal() for name in ("payin", "brkcollamt")), Decimal())
+        return Funds(available=reading.money(reply.get("cash")) + more - used, used=used)
+
+    def margin(self, session: Session, orders: Sequence[OrderRequest]) -> Request:
+        """The OMS's SPAN calculator."""
+        return self._post("SpanCalc", {"actid": session.client_id, "pos": [_leg(order) for order in orders]}, session)
+
+    def required(self, answer: Answer) -> Decimal:
+        """SPAN and exposure margin together."""
+        reply = _object(answer)
+        return reading.money(reply.get("span")) + reading.money(reply.get("expo"))
+
+    def quotes(self, session: Session, instruments: Sequence[Instrument]) -> Request:
+        """Prices of one instrument."""
+        [wanted] = instruments
+        fields = {"uid": session.client_id, "exch": wanted.exchange, "token": wanted.token}
+        return self._post("GetQuotes", fields, session)
+
+    def quoted(self, answer: Answer, instruments: Sequence[Instrument]) -> Mapping[Contract, Quote]:
+        """Read them."""
+        reply = _object(answer)
+        bid, ask, last = (reading.price(reply.get(name)) for name in ("bp1", "sp1", "lp"))
+        mine = [one for one in instruments if one.token == reading.text(reply.get("token"))]
+        return {one.contract: Quote(bid, ask, last) for one in mine if bid and ask and last}
+
+    def master(self, session: Session | None = None) -> Request:
         """The zipped list of option contracts, made anew each morning."""
         return Request("GET", self.base_url, "/NFO_symbols.txt.zip", {}, b"")
 
     def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
-        """Read the list, index options we trade only; a list that cannot be read is `Unknown`."""
-        if answer.status != 200:  # noqa: PLR2004 - HTTP
-            message = f"HTTP {answer.status}"
-            raise Unknown(message)
-        try:
-            return {row.contract: row for row in _rows(answer.body)}
-        except (zipfile.BadZipFile, KeyError, ValueError, InvalidOperation, IndexError) as error:
-            message = f"unreadable list: {type(error).__name__}"
-            raise Unknown(message) from None
+        """Read the list; one that cannot be read is `Unknown`."""
+        return reading.listed(answer, _rows)
 
-    def _post(self, call: str, fields: Mapping[str, str], session: Session | None = None) -> Request:
+    def kill_switch(self, session: Session, *, on: bool) -> Request | None:
+        """There is none."""
+        return None
+
+    def _post(self, call: str, fields: Mapping[str, object], session: Session | None = None) -> Request:
         headers = {"Content-Type": "text/plain"}
         if session is not None:
             headers["Authorization"] = f"Bearer {session.access_token}"
@@ -159,82 +268,107 @@ class Zebu:
         return Request("POST", self.base_url, f"/NorenWClientAPI/{call}", headers, body)
 
 
-def _json(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
+def _with_redirect(query: dict[str, str], redirect_url: str | None) -> dict[str, str]:
+    return query | ({"redirect_uri": redirect_url} if redirect_url else {})
+
+
+def _who(session: Session) -> dict[str, str]:
+    return {"uid": session.client_id, "actid": session.client_id}
+
+
+def _what(order: OrderRequest) -> dict[str, str]:
+    return {
+        "exch": order.instrument.exchange,
+        "tsym": quote(order.instrument.symbol, safe=""),
+        "qty": str(order.quantity),
+        "prctyp": "SL-LMT" if order.trigger_price else "LMT",
+        "prc": _money(order.limit_price),
+    }
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _leg(order: OrderRequest) -> dict[str, str]:
+    contract = order.instrument.contract
+    bought = order.side is Side.BUY
+    return {
+        "prd": PRODUCTS[order.product],
+        "exch": order.instrument.exchange,
+        "instname": "OPTIDX",
+        "symname": contract.index.value,
+        "exd": f"{contract.expiry:%d-%b-%Y}".upper(),
+        "optt": contract.right.value,
+        "strprc": f"{contract.strike:.2f}",
+        "buyqty": str(order.quantity if bought else 0),
+        "sellqty": str(0 if bought else order.quantity),
+        "netqty": str(order.quantity if bought else -order.quantity),
+    }
+
+
+def _reply(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
     if answer.status == 401:  # noqa: PLR2004 - HTTP
-        message = "HTTP 401"
-        raise SessionExpired(message)
-    if answer.status == 429:  # noqa: PLR2004 - HTTP
-        message = "HTTP 429"
-        raise RateLimited(message)
-    if answer.status >= 500:  # noqa: PLR2004 - HTTP
-        message = f"HTTP {answer.status}"
-        raise Unknown(message)
-    try:
-        return json.loads(answer.body)
-    except ValueError:
-        message = f"HTTP {answer.status} with a body that is not JSON"
-        raise Unknown(message) from None
+        raise SessionExpired("HTTP 401")
+    if answer.status >= reading.SERVER_ERROR:
+        raise Unknown(reading.said(answer))
+    return reading.document(answer)
 
 
 def _object(answer: Answer) -> dict[str, Any]:
     """A reply that says Ok, or the failure its text names."""
-    reply = _json(answer)
+    reply = _reply(answer)
     if not isinstance(reply, dict) or "stat" not in reply:
-        message = "a reply without stat"
-        raise Unknown(message)
+        raise Unknown("a reply without stat")
     if reply["stat"] == "Ok":
         return reply
-    text = _folded(reply.get("emsg"))
-    for phrase, failure in FAILURES:
-        if phrase in text:
-            raise failure(text)
-    raise Refused(text or "refused without a reason")
+    raise VOCABULARY.failure(reading.text(reply.get("emsg")))
 
 
-def _folded(text: object) -> str:
-    return " ".join(str(text or "").split()).lower()
-
-
-def _expiry(expires_in: object, at: datetime) -> datetime:
-    tomorrow = at.astimezone(IST).date() + timedelta(days=1)
-    midnight = datetime.combine(tomorrow, time(), IST)
-    text = str(expires_in or "")
-    return min(midnight, at + timedelta(seconds=int(text))) if text.isdigit() and int(text) else midnight
+def _book(answer: Answer) -> list[dict[str, Any]]:
+    """The lines of a book; nothing and a failure come in the same form, and only the text tells them apart."""
+    reply = _reply(answer)
+    if isinstance(reply, dict):
+        if "no data" in reading.text(reply.get("emsg")).lower():
+            return []
+        _object(answer)
+    return reading.rows(reply)
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    filled = _whole(line.get("fillshares"))
-    status = STATUSES.get(str(line.get("status", "")).upper().replace("_", " "))
+    filled, reason = reading.whole(line.get("fillshares")), reading.text(line.get("rejreason"))
+    status = STATUSES.get(reading.text(line.get("status")).upper().replace("_", " "))
     if status is None:
         status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
     return BookedOrder(
-        order_id=str(line.get("norenordno", "")),
-        tag=str(line.get("remarks", "")),
+        order_id=reading.text(line.get("norenordno")),
+        tag=reading.text(line.get("remarks")),
         status=status,
         filled=filled,
-        average_price=_price(line.get("avgprc")),
-        reason=str(line["rejreason"]) if line.get("rejreason") else None,
+        average_price=reading.price(line.get("avgprc")),
+        reason=reason or None,
+        symbol=reading.text(line.get("tsym")),
+        quantity=reading.whole(line.get("qty")),
+        limit_price=reading.price(line.get("prc")),
+        refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
     )
 
 
-def _whole(value: object) -> int:
-    text = str(value or "0")
-    return int(text) if text.isdecimal() else 0
-
-
-def _price(value: object) -> Decimal | None:
-    try:
-        price = Decimal(str(value or ""))
-    except InvalidOperation:
-        return None
-    return price if price.is_finite() and price > 0 else None
+def _position(line: Mapping[str, Any]) -> Position:
+    return Position(
+        exchange=reading.text(line.get("exch")),
+        symbol=reading.text(line.get("tsym")),
+        product=OUR_PRODUCTS.get(reading.text(line.get("prd"))),
+        quantity=reading.whole(line.get("netqty")),
+        average_price=reading.price(line.get("netavgprc")),
+        last_price=reading.price(line.get("lp")),
+    )
 
 
 def _rows(body: bytes) -> Iterator[Instrument]:
-    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8")):
-            if row["Instrument"] == "OPTIDX" and row["Symbol"] in Index:
-                yield _instrument(row)
+    for row in reading.table(reading.unzipped(body)):
+        if row["Instrument"] == "OPTIDX" and row["Symbol"] in Index:
+            yield _instrument(row)
 
 
 def _instrument(row: Mapping[str, str]) -> Instrument:

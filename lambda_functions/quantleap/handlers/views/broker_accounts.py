@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from quantleap.domain.account import OAUTH_STATE_LIFE, BrokerAccount, valid_until_text
+from quantleap.domain.capabilities import Binding
 from quantleap.domain.ports import Page
 from quantleap.services.broker_accounts import Linked, Login
 
@@ -42,11 +43,13 @@ def page(found: Page[BrokerAccount], now: datetime) -> Body:
 
 
 def login(begun: Login) -> Body:
-    """Where to send the user, and for how long that is good."""
+    """Where to send the user, for how long that is good, and how the state comes back."""
     return {
         "oauth_url": begun.url,
         "state": begun.state.state,
         "expires_in": int(OAUTH_STATE_LIFE.total_seconds()),
+        "redirect_url": begun.state.redirect_url,
+        "state_returned_by": "query" if begun.binding is Binding.STATE else "redirect_path",
     }
 
 

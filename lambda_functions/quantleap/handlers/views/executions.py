@@ -44,6 +44,7 @@ def _due(due: Due) -> Body:
         "boundary": due.boundary,
         "template_id": due.template_id,
         "template_version": due.version,
+        "closes": due.closes,
         "sandbox": due.scope is not None,
     }
 

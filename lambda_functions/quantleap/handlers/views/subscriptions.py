@@ -7,6 +7,7 @@ from quantleap.domain.basket import Basket
 from quantleap.domain.clock import IST
 from quantleap.domain.ports import Page
 from quantleap.domain.subscription import Allocation, Status, Subscription
+from quantleap.services.subscriptions import Shown
 
 type Body = dict[str, Any]
 
@@ -61,6 +62,64 @@ def begun(shown: Subscription, basket: Basket) -> Body:
             "platform_fee": shown.attribution.platform_fee,
             "currency": shown.pricing.currency,
         },
+    }
+
+
+def detail(shown: Shown) -> Body:
+    """A subscription with what it comes to."""
+    return {"subscription": {**subscription(shown.subscription), "effective_configuration": _effective(shown)}}
+
+
+def rearranged(shown: Shown) -> Body:
+    """A subscription after its accounts or lots were changed."""
+    return {
+        "message": "Subscription changed",
+        **detail(shown),
+        "subscription_id": shown.subscription.subscription_id,
+        "status": shown.subscription.status,
+    }
+
+
+def _effective(shown: Shown) -> Body:
+    """What the next run will go by: the template's part, which the user cannot change, and the user's own."""
+    return {
+        "from_template": None if shown.basket is None else _from_template(shown.basket),
+        "from_user": [
+            {
+                **each.model_dump(include={"allocation_id", "client_id", "broker_id", "lot_multiplier", "priority"}),
+                "max_lots_per_order": each.max_lots_per_order,
+                "account_status": shown.accounts[each.client_id].account_status
+                if each.client_id in shown.accounts
+                else None,
+                "lots": [] if shown.basket is None else _lots(each, shown.basket),
+            }
+            for each in shown.subscription.allocations
+        ],
+    }
+
+
+def _from_template(basket: Basket) -> Body:
+    """What is traded when; how it is built stays with the admin."""
+    return {
+        "template_id": basket.basket_id,
+        "name": basket.name,
+        "version": basket.live_version,
+        "on_marketplace": basket.marketplace is not None,
+        "stop_loss": basket.stop_loss,
+        "target": basket.target,
+        "max_lots": basket.max_lots,
+        "strategies": [
+            {
+                "index": strategy.index,
+                "entry_time": f"{strategy.entry_time:%H:%M}",
+                "exit_time": f"{strategy.exit_time:%H:%M}",
+                "days": strategy.days,
+                "expiry_type": strategy.expiry_type,
+                "product": strategy.product,
+                "num_legs": len(strategy.legs),
+            }
+            for strategy in basket.strategies
+        ],
     }
 
 

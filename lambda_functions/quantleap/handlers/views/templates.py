@@ -3,10 +3,13 @@
 Strikes and sizes are the admin's own: whoever browses sees what is traded when, not how it is built.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from quantleap.domain.basket import Basket, MarketplaceConfig, Strategy
+from quantleap.domain.basket import Basket, BasketVersion, MarketplaceConfig, Strategy
 from quantleap.domain.marketplace import Shelf
+from quantleap.services.baskets import Written
+from quantleap.services.marketplace import Withdrawn
 
 type Body = dict[str, Any]
 
@@ -14,11 +17,45 @@ type Body = dict[str, Any]
 def basket(shown: Basket) -> Body:
     """A basket as administrators see it, whole."""
     return {
-        **shown.model_dump(exclude={"marketplace"}),
+        **shown.model_dump(exclude={"marketplace", "leaving"}),
         "template_id": shown.basket_id,
         "marketplace_config": None
         if shown.marketplace is None
         else {**_config(shown, shown.marketplace), "partners": shown.marketplace.partners},
+    }
+
+
+def version(shown: BasketVersion, of: Basket) -> Body:
+    """A version of a basket, and whether it is live."""
+    return {**shown.model_dump(), "status": _status(shown, of)}
+
+
+def _status(shown: BasketVersion, of: Basket) -> str:
+    if shown.number == of.live_version:
+        return "live"
+    if of.upcoming is not None and shown.number == of.upcoming.number:
+        return "approved"
+    return "superseded" if shown.number < of.live_version or shown.approval is not None else "pending"
+
+
+def versions(of: Basket, shown: Sequence[BasketVersion]) -> Body:
+    """Every version of a basket."""
+    return {"basket_id": of.basket_id, "versions": [version(each, of) for each in shown], "count": len(shown)}
+
+
+def written(done: Written) -> Body:
+    """A basket after a change, with the version that came of it."""
+    made = None if done.version is None else version(done.version, done.basket)
+    return {**basket(done.basket), "written_version": made}
+
+
+def withdrawn(done: Withdrawn) -> Body:
+    """A template off the marketplace; while some subscriptions are left the same request goes on with them."""
+    return {
+        "message": "Template was withdrawn",
+        "template": basket(done.basket),
+        "subscriptions_ended": done.ended,
+        "subscriptions_left": done.left,
     }
 
 
@@ -72,6 +109,7 @@ def shelf(page: Shelf) -> Body:
         "templates": [template(each) for each in page.templates],
         "pagination": {"total": page.total, "page": page.page, "per_page": page.per_page},
         "next_token": page.next_token,
+        "previous_token": page.previous_token,
     }
 
 

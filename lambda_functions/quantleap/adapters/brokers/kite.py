@@ -1,0 +1,106 @@
+"""What Zerodha's Kite Connect and mStock's Type A have in common: the second was made after the first."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from quantleap.adapters.brokers import reading
+from quantleap.domain.account import Session
+from quantleap.domain.basket import Product
+from quantleap.domain.broker import (
+    BookedOrder,
+    Instrument,
+    OrderRequest,
+    OrderStatus,
+    Position,
+    Vocabulary,
+)
+from quantleap.domain.contracts import Contract, Index, Right
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
+
+PRODUCTS = {Product.INTRADAY: "MIS", Product.CARRY: "NRML"}
+OUR_PRODUCTS = {word: product for product, word in PRODUCTS.items()}
+
+STATUSES = {
+    "COMPLETE": OrderStatus.FILLED,
+    "TRADED": OrderStatus.FILLED,
+    "REJECTED": OrderStatus.REJECTED,
+    "CANCELLED": OrderStatus.CANCELLED,
+    "CANCELLED AMO": OrderStatus.CANCELLED,
+    "O-CANCELLED": OrderStatus.CANCELLED,
+}
+"""Statuses that end an order; any other is one still working."""
+
+
+def token(session: Session) -> dict[str, str]:
+    """The header that names app and session."""
+    return {"Authorization": f"token {session.api_key}:{session.access_token}"}
+
+
+def order_type(order: OrderRequest) -> str:
+    """Limit, or stop with a limit."""
+    return "SL" if order.trigger_price else "LIMIT"
+
+
+def money(amount: Decimal) -> str:
+    """Rupees to the paisa."""
+    return f"{amount:.2f}"
+
+
+def name(instrument: Instrument) -> str:
+    """`NFO:NIFTY26D0126000CE`, as quotes are asked for."""
+    return f"{instrument.exchange}:{instrument.symbol}"
+
+
+def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
+    """A line of the order book; mStock shows the tag as a list of one."""
+    filled, reason = reading.whole(line.get("filled_quantity")), reading.text(line.get("status_message"))
+    status = STATUSES.get(reading.text(line.get("status")).upper())
+    if status is None:
+        status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
+    return BookedOrder(
+        order_id=reading.text(line.get("order_id")),
+        tag=reading.text(line.get("tag")) or reading.text(reading.within(line, "tag", 0)),
+        status=status,
+        filled=filled,
+        average_price=reading.price(line.get("average_price")),
+        reason=reason or None,
+        symbol=reading.text(line.get("tradingsymbol")),
+        quantity=reading.whole(line.get("quantity")),
+        limit_price=reading.price(line.get("price")),
+        refusal=vocabulary.failure(reason).reason if status is OrderStatus.REJECTED else None,
+    )
+
+
+def position(line: Mapping[str, Any]) -> Position:
+    """A line of the net positions."""
+    return Position(
+        exchange=reading.text(line.get("exchange")),
+        symbol=reading.text(line.get("tradingsymbol")),
+        product=OUR_PRODUCTS.get(reading.text(line.get("product"))),
+        quantity=reading.whole(line.get("quantity")),
+        average_price=reading.price(line.get("average_price")),
+        last_price=reading.price(line.get("last_price")),
+    )
+
+
+def options(body: bytes) -> Iterator[Instrument]:
+    """The index options of an instrument list, packed or not."""
+    for row in reading.table(reading.gunzipped(body)):
+        if row["exchange"] == "NFO" and row["instrument_type"] in Right and row["name"] in Index:
+            yield _instrument(row)
+
+
+def _instrument(row: Mapping[str, str]) -> Instrument:
+    expiry, right = date.fromisoformat(row["expiry"]), Right(row["instrument_type"])
+    return Instrument(
+        contract=Contract(Index(row["name"]), expiry, Decimal(row["strike"]), right),
+        exchange=row["exchange"],
+        symbol=row["tradingsymbol"],
+        token=row["instrument_token"],
+        lot_size=int(Decimal(row["lot_size"])),
+        tick=Decimal(row["tick_size"]),
+    )

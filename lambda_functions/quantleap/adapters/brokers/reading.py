@@ -1,0 +1,180 @@
+"""What every adapter reads the same way: bodies that may be anything, and numbers that may be texts or missing.
+
+Nothing here crashes on what a broker sent: a body is read or `Unknown`, a number is read or absent.
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from quantleap.domain.broker import Answer, Instrument, RateLimited, Unknown
+from quantleap.domain.contracts import Contract
+
+OK = 200
+TOO_MANY = 429
+SERVER_ERROR = 500
+
+MOST_BYTES = 64 * 1024 * 1024
+"""More than any broker's list of contracts unpacked; a larger one is no list to trust."""
+
+LONGEST = 16_384
+"""Characters of a text; tokens have some thousand, everything else fewer."""
+
+WHOLE = re.compile(r"-?\d{1,12}(\.0{1,6})?", re.ASCII)
+NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
+
+type Row = Mapping[str, Any]
+
+
+def document(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
+    """The body as JSON, fractions as decimals; `RateLimited` for HTTP 429, `Unknown` for what is no JSON."""
+    if answer.status == TOO_MANY:
+        raise RateLimited(said(answer))
+    try:
+        return DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
+    except (ValueError, RecursionError, InvalidOperation):
+        raise Unknown(said(answer)) from None
+
+
+def said(answer: Answer) -> str:
+    """What can be told of an answer that cannot be read."""
+    return f"HTTP {answer.status}, {len(answer.body)} bytes that say no more"
+
+
+def rows(value: object) -> list[dict[str, Any]]:
+    """The objects of a list, whatever else is in it; a value that is no list is `Unknown`."""
+    if not isinstance(value, list):
+        raise Unknown("a list was promised and something else came")
+    return [row for row in value if isinstance(row, dict)]
+
+
+def fields(value: object) -> dict[str, Any]:
+    """An object; a list of one object counts as that, anything else is `Unknown`."""
+    found = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(found, dict):
+        raise Unknown("an object was promised and something else came")
+    return found
+
+
+def text(value: object) -> str:
+    """A text or a number as a text that can be stored; empty for anything else."""
+    if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
+        return ""
+    found = str(value)[:LONGEST]
+    return found if found.isascii() else found.encode("utf-8", "replace").decode()
+
+
+def within(value: object, *path: str | int) -> object:
+    """What lies at a path of names and places, None where there is no such path."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def token(value: object) -> str:
+    """A session's token; an answer without one is `Unknown`."""
+    return _present(value, "a login without a token")
+
+
+def client_id(value: object) -> str:
+    """Whose it is; an answer that does not say is `Unknown`."""
+    return _present(value, "an answer that does not say whose it is")
+
+
+def order_id(value: object) -> str:
+    """A broker's order id; an answer without one is `Unknown`, never "not placed"."""
+    return _present(None if text(value) == "0" else value, "accepted without an order id")
+
+
+def whole(value: object) -> int:
+    """Units, 0 where there is no whole number."""
+    found = text(value).strip()
+    return int(Decimal(found)) if WHOLE.fullmatch(found) else 0
+
+
+def amount(value: object) -> Decimal | None:
+    """Rupees, which may be negative; None where there is no number."""
+    found = text(value).strip().replace(",", "")
+    return Decimal(found) if NUMBER.fullmatch(found) else None
+
+
+def price(value: object) -> Decimal | None:
+    """A price above 0, or None."""
+    found = amount(value)
+    return found if found is not None and found > 0 else None
+
+
+def money(value: object) -> Decimal:
+    """Rupees that an answer must hold; without them it is `Unknown`."""
+    found = amount(value)
+    if found is None:
+        raise Unknown("an amount is missing")
+    return found
+
+
+def listed(answer: Answer, read: Callable[[bytes], Iterable[Instrument]]) -> dict[Contract, Instrument]:
+    """A list of contracts, by contract; one that cannot be read to its end, or is empty, is `Unknown`."""
+    if answer.status != OK:
+        raise Unknown(said(answer))
+    try:
+        found = {row.contract: row for row in read(answer.body)}
+    except (zipfile.BadZipFile, zlib.error, csv.Error, *BROKEN) as error:
+        raise Unknown(f"unreadable list: {type(error).__name__}") from None
+    if not found:
+        raise Unknown("a list without a single index option")
+    return found
+
+
+BROKEN = (LookupError, ValueError, TypeError, InvalidOperation, RuntimeError, NotImplementedError, EOFError, OSError)
+"""What the standard library raises over missing columns, wrong cells and damaged archives."""
+
+
+def unzipped(body: bytes) -> bytes:
+    """The first file of an archive; `ValueError` when it would unpack to more than `MOST_BYTES`."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
+        return _whole_of(file.read(MOST_BYTES + 1))
+
+
+def gunzipped(body: bytes) -> bytes:
+    """A gzip body unpacked, any other as it is; `ValueError` beyond `MOST_BYTES`."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    return _whole_of(unpacking.decompress(body, MOST_BYTES + 1))
+
+
+def table(body: bytes) -> Iterator[dict[str, str]]:
+    """The lines of a CSV file with a head line; a line that is too short has None for what is missing."""
+    return csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""))
+
+
+def _present(value: object, without: str) -> str:
+    found = text(value).strip()
+    if not found:
+        raise Unknown(without)
+    return found
+
+
+def _whole_of(unpacked: bytes) -> bytes:
+    if len(unpacked) > MOST_BYTES:
+        raise ValueError("too large")
+    return unpacked
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(constant)
+
+
+DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
+"""Made once: `json.loads` makes one for each answer, which takes as long as reading it."""

@@ -1,0 +1,105 @@
+"""Closing what a run opened: the way back of its orders, and what is left to close of each ticket.
+
+Only what a ticket's own orders hold is closed, never an account's net position.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from quantleap.domain.basket import Side
+from quantleap.domain.contracts import Index
+from quantleap.domain.execution import Decision, Due, Intent, Order, Ticket, Venue
+from quantleap.domain.market import Snapshot
+from quantleap.domain.partner import Tenant
+from quantleap.domain.planning import Masters, intent, terms
+
+
+def opposite(side: Side) -> Side:
+    """The side that closes."""
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def chains(entered: Decision, due: Due) -> dict[tuple[Index, date], None]:
+    """Which option chains price the way back, each once, in order."""
+    return {(each.contract.index, each.contract.expiry): None for each in _leaving(entered, due)}
+
+
+def decide(
+    due: Due,
+    entered: Decision,
+    snapshots: Mapping[tuple[Index, date], Snapshot],
+    masters: Masters,
+    at: datetime,
+    on: date,
+) -> Decision:
+    """The way back, once for all: sides turned round, priced anew; what was sold is bought back first."""
+    orders = [
+        _way_back(each, snapshots[each.contract.index, each.contract.expiry], masters, on)
+        for each in _leaving(entered, due)
+    ]
+    orders.sort(key=lambda order: order.side is Side.SELL)
+    return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
+
+
+def _leaving(entered: Decision, due: Due) -> list[Order]:
+    return [order for order in entered.orders if order.strategy in due.strategies]
+
+
+def _way_back(order: Order, snapshot: Snapshot, masters: Masters, on: date) -> Order:
+    side = opposite(order.side)
+    now = terms(order.contract, side, snapshot, masters, on)
+    return order.model_copy(update={"side": side, **now._asdict()})
+
+
+def ticket(decision: Decision, entry: Ticket, earlier: Sequence[Ticket | None]) -> Ticket:
+    """What is left of an entry ticket, as a ticket of the exit run.
+
+    `earlier` are the tickets of exits that were there before, None for one not written yet. While any of them is
+    not settled nobody can say what is left, so nothing is sent.
+    """
+    blank = entry.model_copy(update={"run_id": decision.run_id, "intents": (), "skipped": None, "settled": False})
+    reason = decision.refusal or _not_closable_because(entry, earlier)
+    if reason is not None:
+        return blank.skip(reason)
+    settled = [before for before in earlier if before is not None]
+    left = [(order, sizes) for order in decision.orders if (sizes := _open_slices(order, entry, settled))]
+    if not left:
+        return blank.skip("nothing_to_close")
+    venue = str(Venue(entry.broker_id, Tenant.of(entry.tenant).environment))
+    if any(venue not in order.listings for order, _ in left):
+        return blank.skip("contract_not_listed_at_broker")
+    intents = [
+        intent(blank, order, order.listings[venue], position, quantity)
+        for order, sizes in left
+        for position, quantity in enumerate(sizes)
+    ]
+    return blank.with_intents(tuple(intents), settled=False)
+
+
+def _not_closable_because(entry: Ticket, earlier: Sequence[Ticket | None]) -> str | None:
+    if not entry.settled:
+        return "entry_not_settled"
+    if any(before is None or not before.settled for before in earlier):
+        return "exit_in_progress"
+    return None
+
+
+def _open_slices(order: Order, entry: Ticket, exits: Iterable[Ticket]) -> list[int]:
+    """What is still open of a leg, in the slices it was opened in."""
+    closed = sum(each.filled_quantity for done in exits for each in _of_leg(done, order))
+    return _left([each.filled_quantity for each in _of_leg(entry, order)], closed)
+
+
+def _of_leg(of: Ticket, order: Order) -> list[Intent]:
+    return [each for each in of.intents if (each.strategy, each.leg) == (order.strategy, order.leg)]
+
+
+def _left(opened: Iterable[int], closed: int) -> list[int]:
+    """Slices less what was closed already, taken from the front."""
+    left: list[int] = []
+    for size in opened:
+        gone = min(size, closed)
+        closed -= gone
+        if size > gone:
+            left.append(size - gone)
+    return left

@@ -1,0 +1,1 @@
+"""Angel One as it looks from outside: SmartAPI, in its own words and manners."""

@@ -1,0 +1,127 @@
+"""A key's life as an administrator leads it and as its partner feels it, as HTTP."""
+
+import json
+
+import pytest
+
+from quantleap.runtime import wiring
+from tests.builders import Clock
+from tests.integration.gateway import Gateway, answer, as_admin, as_partner
+from tests.integration.test_api import KEY, new_partner, refused
+
+KEYS = "/admin/partner-api-keys"
+ME = "GET /partner/me"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    standing = Clock()
+    monkeypatch.setattr(wiring, "clock", standing)
+    return standing
+
+
+@pytest.fixture
+def admin(deployed: object, clock: Clock) -> Gateway:
+    return as_admin()
+
+
+@pytest.fixture
+def partner(admin: Gateway) -> Gateway:
+    return new_partner(admin)
+
+
+@pytest.fixture
+def path(partner: Gateway) -> str:
+    return f"{KEYS}/{partner(ME).body['api_key_id']}"
+
+
+def test_a_change_counts_from_the_next_request_on(admin: Gateway, partner: Gateway, path: str) -> None:
+    changed = admin(f"PUT {path}", {"permissions": ["subscriptions:read"], "rate_limits": {"requests_per_minute": 5}})
+
+    assert (changed.status, changed.body["rate_limits"]["requests_per_day"]) == (200, 10_000)
+    refused(partner("GET /partner/marketplace/templates"), 403, "permission_denied")
+    assert partner("GET /partner/subscriptions").headers["X-RateLimit-Limit"] == "5"
+
+
+def test_addresses_are_changed_at_once(admin: Gateway, partner: Gateway, path: str) -> None:
+    admin(f"PUT {path}", {"allowed_ips": ["2001:db8::/32"]})
+    refused(partner(ME), 403, "ip_not_allowed")
+
+    partner.source_ip = "2001:db8::7"
+
+    assert partner(ME).status == 200
+
+
+def test_during_an_overlap_both_secrets_work_and_then_only_the_new(
+    admin: Gateway, partner: Gateway, path: str, clock: Clock
+) -> None:
+    rotated = admin(f"POST {path}/rotate", {"overlap_hours": 1})
+    new = as_partner(rotated.body["api_key"], rotated.body["api_secret"])
+
+    assert (rotated.status, rotated.body["secret_version"]) == (200, 2)
+    assert (partner(ME).status, new(ME).status) == (200, 200)
+    clock.passes(hours=1)
+    assert new(ME).status == 200
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        partner(ME)
+
+
+def test_a_secret_that_ran_out_stops_though_the_gateway_remembers_it(admin: Gateway, path: str) -> None:
+    admin(f"POST {path}/rotate", {"overlap_hours": 0})
+    context = {"api_key_id": path.rpartition("/")[2], "secret_version": "1"}
+    event = {"httpMethod": "GET", "resource": "/partner/me", "requestContext": {"requestId": "request-1"}}
+    event["requestContext"] |= {"authorizer": context}  # type: ignore[operator]  # both are dictionaries
+
+    refused(answer("partner-api-manager", event), 401, "secret_rotated")
+
+
+def test_no_answer_but_the_first_shows_a_secret_or_a_hash(admin: Gateway, partner: Gateway, path: str) -> None:
+    secret = admin(f"POST {path}/rotate", {"overlap_hours": 5}).body["api_secret"]
+
+    shown = json.dumps([admin(line).body for line in (f"GET {KEYS}", f"GET {path}", f"GET {path}/usage")])
+    shown += json.dumps([partner(ME).body, admin(f"PUT {path}", {}).body])
+
+    assert secret not in shown
+    assert not {"secret_hash", 'old_secret"', "$2b$"} & set(shown.split())
+    assert "$2b$" not in shown
+    assert "old_secret_valid_until" in shown
+
+
+def test_usage_is_shown_by_day_and_route(admin: Gateway, partner: Gateway, path: str, clock: Clock) -> None:
+    clock.passes(days=1)
+    for line in (ME, ME, "GET /partner/subscriptions/sub_x"):
+        partner(line)
+
+    shown = admin(f"GET {path}/usage?days=7").body
+
+    assert (shown["from"], shown["to"], shown["requests"]) == ("2026-11-18", "2026-11-24", 4)
+    assert shown["last_used_at"] == "2026-11-24T03:50:00Z"
+    assert shown["days"][0] == {
+        "date": "2026-11-24",
+        "requests": 3,
+        "routes": {ME: 2, "GET /partner/subscriptions/{subscription_id}": 1},
+    }
+    assert admin(f"GET {path}").body["last_used_on"] == "2026-11-24"
+    refused(admin(f"GET {path}/usage?days=0"), 400, "invalid_request")
+
+
+def test_a_key_nobody_knows_is_404_on_every_route(admin: Gateway) -> None:
+    for line in ("GET", "PUT", "DELETE"):
+        refused(admin(f"{line} {KEYS}/key_none", {}), 404, "not_found")
+    refused(admin(f"POST {KEYS}/key_none/rotate", {}), 404, "not_found")
+    refused(admin(f"GET {KEYS}/key_none/usage"), 404, "not_found")
+
+
+@pytest.mark.parametrize("value", ["é" * 48, "\x00", "x" * 10_000, "sk_zebu_test_" + "\u0663" * 48, " ", "🦊"])
+def test_a_malformed_header_is_nobody_and_no_fault(admin: Gateway, partner: Gateway, value: str) -> None:
+    for name in ("Authorization", "X-Partner-Secret"):
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            Gateway({**partner.headers, name: value})(ME)
+
+
+def test_a_name_is_one_readable_line(admin: Gateway) -> None:
+    made = admin(f"POST {KEYS}", {**KEY, "partner_name": "  Zebu Securities "})
+
+    assert made.body["partner_name"] == "Zebu Securities"
+    for name in ("", " Z ", "Ze\nbu", "Z" * 81):
+        refused(admin(f"POST {KEYS}", {**KEY, "partner_name": name}), 400, "invalid_request")
