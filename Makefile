@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo test lint style types quick-tests sdk-tests journey-tests sdks lock clean stale
+.PHONY: help setup environments run demo bench test lint style types quick-tests sdk-tests journey-tests sdks lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -27,6 +27,8 @@ run: setup ## start the local platform; Ctrl-C ends it
 demo: setup ## play a trading day's journey on the running platform
 	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)"
 
+bench: setup sdks ## measure side by side with peers, write docs/benchmarks.md
+	@$(PYTHON) -m bench --state "$(STATE)"
 
 test: setup ## check style and types, pass every test
 	@$(MAKE) style

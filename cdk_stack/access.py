@@ -23,7 +23,7 @@ class Access(NamedTuple):
 
 ACCESS = {
     "partner-auth": Access(("GetItem",)),
-    "partner-api-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem")),
+    "partner-api-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "marketplace-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "subscription-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
@@ -33,7 +33,7 @@ ACCESS = {
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         vault=Use.KEEP,
     ),
-    "execution-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")),
+    "execution-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "precision-timer-due": Access(("GetItem", "Query")),
     "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("PutObject",)),
     "precision-timer-decide": Access(("GetItem", "PutItem"), plans=("PutObject",), masters=("GetObject", "PutObject")),

@@ -52,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
         "GET,PATCH,DELETE /partner/subscriptions/{subscription_id}",
         "PUT /partner/subscriptions/{subscription_id}/pause",
         "PUT /partner/subscriptions/{subscription_id}/resume",
+        "GET /partner/readiness",
     ),
     *_routes(
         "broker-account-manager",
@@ -101,6 +102,8 @@ ROUTES: tuple[Route, ...] = (
         "GET,PUT,DELETE /options/baskets/{basket_id}",
         "GET /options/baskets/{basket_id}/versions",
         "POST /options/baskets/{basket_id}/versions/{number}/approve",
+        "GET /admin/halts",
+        "GET,PUT,DELETE /admin/halts/{scope}",
     ),
     *_routes(
         "marketplace-manager",

@@ -294,7 +294,10 @@ class FakeDesk:
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         for ticket in tickets:
             self._power.step()
-            self._store.tickets.setdefault(ticket.name, ticket)
+            stored = self._store.tickets.setdefault(ticket.name, ticket)
+            if not stored.settled:
+                self._fence(overtaken=stored.lease > ticket.lease)
+                self._store.tickets[ticket.name] = stored.served_under(ticket.lease)
         self._power.step()
         return [self._store.tickets[ticket.name] for ticket in tickets]
 
@@ -316,11 +319,15 @@ class FakeDesk:
 
     def settle(self, ticket: Ticket) -> None:
         self._power.step()
-        if self._store.tickets[ticket.name].settled:
-            message = "settled"
-            raise Conflict(message, code="fenced")
+        stored = self._store.tickets[ticket.name]
+        self._fence(overtaken=stored.settled or stored.lease != ticket.lease)
         self._store.tickets[ticket.name] = ticket
         self._power.step()
+
+    def _fence(self, *, overtaken: bool) -> None:
+        if overtaken:
+            message = "a successor serves it"
+            raise Conflict(message, code="fenced")
 
     def report(self, run_id: str, shard: int, report: Report) -> None:
         self._power.step()

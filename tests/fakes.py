@@ -15,11 +15,15 @@ from quantleap.domain.capabilities import Capability
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound, Unavailable
 from quantleap.domain.execution import Due, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.halts import Halt
+from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
 from quantleap.domain.ports import (
     Baskets,
     BrokerAccounts,
     Found,
+    Halts,
+    IdempotencyRecords,
     Known,
     Logins,
     Page,
@@ -368,6 +372,57 @@ def _newest(subscription: Subscription) -> tuple[str, datetime, str]:
     return subscription.status, subscription.changed_at, subscription.subscription_id
 
 
+class FakeIdempotency:
+    """`failing` is a table that takes no answer any more."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, tuple[Record, datetime]] = {}
+        self.failing = False
+
+    def begin(self, attempt: Attempt) -> Record | None:
+        if attempt.name in self.held:
+            record, until = self.held[attempt.name]
+            abandoned = not record.answered and record.running_until <= attempt.at
+            if attempt.at < until and not (abandoned and record.fingerprint == attempt.fingerprint):
+                return record
+        began = Record(fingerprint=attempt.fingerprint, token=attempt.token, running_until=attempt.at + LEASE)
+        self.held[attempt.name] = began, attempt.at + KEPT
+        return None
+
+    def finish(self, attempt: Attempt, status: int, body: str | None) -> None:
+        if self.failing:
+            raise Unavailable("cannot keep it")
+        record, until = self.held[attempt.name]
+        if record.token == attempt.token:
+            self.held[attempt.name] = record.model_copy(update={"status": status, "body": body}), until
+
+    def drop(self, attempt: Attempt) -> None:
+        if attempt.name in self.held and self.held[attempt.name][0].token == attempt.token:
+            del self.held[attempt.name]
+
+
+class FakeHalts:
+    def __init__(self, *held: Halt) -> None:
+        self.held = {halt.scope: halt for halt in held}
+
+    def put(self, halt: Halt) -> None:
+        self.held[halt.scope] = halt
+
+    def get(self, scope: str) -> Halt:
+        try:
+            return self.held[scope]
+        except KeyError:
+            raise NotFound("No such halt") from None
+
+    def lift(self, scope: str) -> Halt:
+        halt = self.get(scope)
+        del self.held[scope]
+        return halt
+
+    def list(self) -> Sequence[Halt]:
+        return [self.held[scope] for scope in sorted(self.held)]
+
+
 class FakeStarter:
     def __init__(self) -> None:
         self.started: dict[str, Mapping[str, object]] = {}
@@ -446,6 +501,8 @@ class Stores:
     keys: PartnerKeys
     logins: Logins
     rates: RateBuckets
+    halts: Halts
+    repeats: IdempotencyRecords
 
 
 def in_memory() -> Stores:
@@ -459,6 +516,8 @@ def in_memory() -> Stores:
         FakePartnerKeys(),
         FakeLogins(),
         FakeRateBuckets(),
+        FakeHalts(),
+        FakeIdempotency(),
     )
 
 

@@ -16,6 +16,9 @@ from sandbox.broker.icici_direct import masters as icici_direct_masters
 from sandbox.broker.mstock import api as mstock
 from sandbox.broker.mstock import login as mstock_login
 from sandbox.broker.mstock import masters as mstock_masters
+from sandbox.broker.simulated import api as simulated
+from sandbox.broker.simulated import login as simulated_login
+from sandbox.broker.simulated import masters as simulated_masters
 from sandbox.broker.simulator import Firm
 from sandbox.broker.upstox import api as upstox
 from sandbox.broker.upstox import login as upstox_login
@@ -40,6 +43,7 @@ HOUSES = {
     "angel_one": House(angel_one_login.RULES, angel_one_masters.master, angel_one.routes),
     "icici_direct": House(icici_direct_login.RULES, icici_direct_masters.master, icici_direct.routes),
     "mstock": House(mstock_login.RULES, mstock_masters.master, mstock.routes),
+    "simulated": House(simulated_login.RULES, simulated_masters.master, simulated.routes),
     "upstox": House(upstox_login.RULES, upstox_masters.master, upstox.routes),
     "zebu": House(zebu_login.RULES, zebu_masters.master, zebu.routes),
     "zerodha": House(zerodha_login.RULES, zerodha_masters.master, zerodha.routes),

@@ -4,6 +4,8 @@ import pytest
 
 from quantleap.adapters.baskets import TableBaskets
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
+from quantleap.adapters.halts import TableHalts
+from quantleap.adapters.idempotency import TableIdempotency
 from quantleap.adapters.logins import TableLogins
 from quantleap.adapters.partner_keys import TablePartnerKeys
 from quantleap.adapters.rate_buckets import TableRateBuckets
@@ -22,6 +24,8 @@ def in_table(table: Table) -> Stores:
         TablePartnerKeys(table),
         TableLogins(table),
         TableRateBuckets(table),
+        TableHalts(table),
+        TableIdempotency(table),
     )
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
-from quantleap.domain.basket import BasketChange, MarketplaceConfig, NewApproval, UpdatePolicy
+from quantleap.domain.basket import MarketplaceConfig, UpdatePolicy
+from quantleap.domain.basket_changes import BasketChange, NewApproval
 from quantleap.domain.errors import Conflict
 from quantleap.domain.subscription import Status
 from quantleap.services import baskets, marketplace

@@ -87,6 +87,21 @@ def test_a_worker_whose_lease_was_taken_cannot_arm_and_its_successor_knows_what_
         runs.arm(RUN, 0, first.token, AT + timedelta(seconds=4))
 
 
+def test_a_ticket_taken_over_is_settled_by_the_successor_alone(runs: TableRuns) -> None:
+    mine, theirs = a_ticket().served_under(1), a_ticket().served_under(2)
+    runs.write_tickets([mine])
+    assert runs.write_tickets([theirs]) == [theirs]
+
+    with pytest.raises(Conflict):
+        runs.settle(mine.skip("too late"))
+    with pytest.raises(Conflict):
+        runs.write_tickets([mine])
+    settled = theirs.skip("broker_login_missing")
+    runs.settle(settled)
+    runs.settle(settled)  # the SDK repeats a write whose answer was lost
+    assert runs.write_tickets([theirs.served_under(3)]) == [settled]
+
+
 def test_a_ticket_is_stored_once_and_settled_once(runs: TableRuns) -> None:
     ticket = a_ticket()
     assert runs.write_tickets([ticket]) == [ticket]

@@ -35,11 +35,15 @@ def remote() -> Iterator[Remote]:
         yield remote
 
 
+# Our own wire has no client but ours.
+COMPARED = sorted(HOUSES.keys() - {"simulated"})
+
+
 def test_every_broker_has_a_client_to_be_compared_with() -> None:
-    assert HOUSES.keys() == REASONS.keys()
+    assert COMPARED == sorted(REASONS)
 
 
-@pytest.mark.parametrize("broker", sorted(HOUSES))
+@pytest.mark.parametrize("broker", COMPARED)
 def test_the_official_client_and_we_send_the_same(broker: str, remote: Remote, tmp_path: Path) -> None:
     desk = Desk(broker, remote)
     plain = desk.order(CALL, limit_price=Decimal("0.35"), algo_id="QLALGO1")

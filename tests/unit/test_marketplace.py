@@ -5,15 +5,8 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.basket import (
-    Basket,
-    Difficulty,
-    MarketplaceConfig,
-    OfferChange,
-    Pricing,
-    PricingType,
-    Visibility,
-)
+from quantleap.domain.basket import Basket, Difficulty, MarketplaceConfig, Pricing, PricingType, Visibility
+from quantleap.domain.basket_changes import OfferChange
 from quantleap.domain.contracts import ExpiryType, Index
 from quantleap.domain.errors import InvalidRequest, NotFound
 from quantleap.domain.marketplace import Browse, Shelf, shelve

@@ -1,26 +1,19 @@
-"""One shard of a run, in virtual time, against a broker that may misbehave and a power that may fail."""
+"""One shard of a run, in virtual time, against a broker that may misbehave."""
 
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from quantleap.adapters.brokers.zebu import Zebu
-from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.basket import (
     Basket,
-    BasketDraft,
-    MarketplaceConfig,
     Product,
-    Side,
 )
 from quantleap.domain.errors import Conflict
-from quantleap.domain.execution import Decision, Listing, Order, Report, Seat, State, Ticket
-from quantleap.domain.partner import Environment
-from quantleap.domain.subscription import Allocation
+from quantleap.domain.execution import State
 from quantleap.services.gate import Fenced
 from quantleap.services.shard import serve
 from tests.engine import (
@@ -31,100 +24,10 @@ from tests.engine import (
     T,
     a_desk,
     an_errand,
-    contract,
     play,
     survive,
 )
-
-WARM = T - timedelta(seconds=30)
-
-LEGS = (
-    (Side.BUY, 26400, "CE"),
-    (Side.BUY, 25600, "PE"),
-    (Side.SELL, 26200, "CE"),
-    (Side.SELL, 25800, "PE"),
-)
-
-
-def an_order(number: int, side: Side, strike: int, right: str) -> Order:
-    return Order(
-        strategy=0,
-        leg=number,
-        side=side,
-        lots=1,
-        product=Product.INTRADAY,
-        contract=contract(strike, right),
-        freeze_quantity=1800,
-        reference_price=Decimal(80),
-        limit_price=Decimal(88),
-        listings={
-            "zebu#test": Listing(
-                exchange="NFO", symbol=f"NIFTY{strike}{right}", token="1", lot_size=65, tick=Decimal("0.05")
-            )
-        },
-    )
-
-
-def a_basket() -> Basket:
-    draft = BasketDraft.model_validate(
-        {
-            "name": "Iron condor",
-            "category": "NIFTY",
-            "strategies": [
-                {
-                    "index": "NIFTY",
-                    "entry_time": "09:20",
-                    "exit_time": "15:20",
-                    "legs": [{"side": "SELL", "right": "CE"}],
-                }
-            ],
-        }
-    )
-    return Basket(
-        **draft.model_dump(),
-        basket_id="bsk_1",
-        template_owner_id="admin_quantleap",
-        marketplace=MarketplaceConfig(),
-        created_by="admin",
-        created_at=T,
-        updated_at=T,
-    )
-
-
-def a_store(users: int = 2) -> Store:
-    """Users u0, u1, ... with one account each, logged in, all following one template."""
-    store = Store(basket=a_basket())
-    for number in range(users):
-        user, client, subscription = f"usr_{number}", f"C{number}", f"sub_{number}"
-        allocation = Allocation(
-            allocation_id=f"alloc_{number}", broker_id="zebu", client_id=client, lot_multiplier=Decimal(2)
-        )
-        store.seats.append(Seat(subscription, user, "zebu#test", "ACTIVE", (allocation,)))
-        store.statuses[subscription] = "ACTIVE"
-        store.accounts[user, client] = BrokerAccount(
-            user_id=user,
-            tenant="zebu#test",
-            client_id=client,
-            broker_id="zebu",
-            environment=Environment.TEST,
-            token_expires_at=T + timedelta(hours=5),
-            created_at=T,
-        )
-        store.sessions[user, client] = Session(access_token="t", client_id=client, expires_at=T + timedelta(hours=5))
-    store.decision = Decision(
-        run_id=an_errand().run_id,
-        decided_at=WARM,
-        orders=tuple(an_order(number, *leg) for number, leg in enumerate(LEGS)),
-    )
-    return store
-
-
-def run(store: Store, broker: FakeZebu) -> Report:
-    return play(lambda: serve(a_desk(store, broker), an_errand()), WARM)
-
-
-def states(ticket: Ticket) -> list[State]:
-    return [intent.state for intent in ticket.intents]
+from tests.unit.shards import WARM, a_basket, a_store, logged_out, paused, run, states
 
 
 def test_every_leg_of_every_user_is_placed_once_and_filled() -> None:
@@ -278,15 +181,6 @@ def test_a_broker_that_takes_no_connection_ends_every_order_with_its_reason() ->
     assert not broker.orders
 
 
-def paused(store: Store) -> None:
-    store.statuses["sub_0"] = "PAUSED"
-
-
-def logged_out(store: Store) -> None:
-    account = store.accounts["usr_0", "C0"]
-    store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": None})
-
-
 def token_dead_at_boundary(store: Store) -> None:
     account = store.accounts["usr_0", "C0"]
     store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": T})
@@ -388,148 +282,3 @@ def test_a_worker_whose_shard_was_taken_over_sends_nothing() -> None:
     with pytest.raises(Fenced):
         play(lambda: serve(desk, an_errand()), WARM)
     assert not broker.orders
-
-
-EXIT = "run_20261123T152000_exit_bsk_1_v1_of_20261123T092000"
-
-
-def after_entry(store: Store, broker: FakeZebu) -> Store:
-    """The store once everybody entered, with the way back decided."""
-    run(store, broker)
-    assert store.decision is not None
-    orders = [
-        order.model_copy(update={"side": Side.SELL if order.side is Side.BUY else Side.BUY})
-        for order in store.decision.orders
-    ]
-    store.entered, store.tickets, store.lease = list(store.tickets.values()), {}, {}
-    store.decision = store.decision.model_copy(update={"run_id": EXIT, "orders": tuple(orders[::-1])})
-    broker.orders.clear()
-    broker.arrivals.clear()
-    return store
-
-
-def leave(store: Store, broker: FakeZebu, attempt: int = 0, power: Power | None = None) -> Report:
-    errand = an_errand(run_id=EXIT, closes=an_errand().run_id, attempt=attempt)
-    return play(lambda: serve(a_desk(store, broker, power), errand), WARM + timedelta(seconds=32 * attempt))
-
-
-def test_an_exit_buys_back_what_was_sold_before_it_sells_what_protects() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(2), broker)
-
-    report = leave(store, broker)
-
-    assert report.counts == {"filled": 8}
-    for client in ("C0", "C1"):
-        assert [order["trantype"] for order in broker.orders if order["actid"] == client] == ["B", "B", "S", "S"]
-
-
-def test_an_exit_closes_what_is_open_though_the_user_paused_and_the_template_left() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(1), broker)
-    paused(store)
-    assert store.basket is not None
-    store.basket = store.basket.withdrawn(T)
-
-    assert leave(store, broker).counts == {"filled": 4}
-
-
-def test_an_exit_is_never_too_late() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(1), broker)
-    errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
-
-    report = play(lambda: serve(a_desk(store, broker), errand), T + timedelta(seconds=30))
-
-    assert report.counts == {"filled": 4}
-
-
-def test_a_buyback_that_fails_keeps_the_hedges_in_place() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(1), broker)
-    broker.behave = lambda order, _count: Behaviour(refusal="price band" if order["trantype"] == "B" else None)
-
-    assert leave(store, broker).refused == {"refused": 2, "buyback_failed": 2}
-
-
-def test_an_exit_without_a_login_says_so_and_closes_nothing() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(1), broker)
-    logged_out(store)
-
-    assert leave(store, broker).skipped == {"broker_login_missing": 1}
-    assert not broker.orders
-
-
-def test_a_second_exit_of_the_same_entry_finds_nothing_to_close() -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(1), broker)
-    leave(store, broker)
-    later = EXIT.replace("T152000", "T152500")
-    assert store.decision is not None
-    store.decision = store.decision.model_copy(update={"run_id": later})
-    store.lease = {}
-    store.tickets = {f"old {name}": ticket for name, ticket in store.tickets.items()}
-
-    errand = an_errand(run_id=later, closes=an_errand().run_id)
-    report = play(lambda: serve(a_desk(store, broker), errand), WARM)
-
-    assert report.skipped == {"nothing_to_close": 1}
-    assert len(broker.orders) == 4
-
-
-def steps_of_an_exit() -> int:
-    broker, power = FakeZebu(), Power()
-    leave(after_entry(a_store(2), broker), broker, power=power)
-    return power.steps
-
-
-@pytest.mark.parametrize("cut_at", range(1, steps_of_an_exit() + 1))
-def test_an_exit_killed_at_any_step_and_started_again_closes_everything_exactly_once(cut_at: int) -> None:
-    broker = FakeZebu()
-    store = after_entry(a_store(2), broker)
-    errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
-    assert not survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), errand), WARM)
-
-    leave(store, broker, attempt=1)
-
-    tags = Counter(order["remarks"] for order in broker.orders)
-    assert set(tags.values()) == {1}
-    assert len(tags) == 8
-
-
-def steps_of_a_run(users: int) -> int:
-    power = Power()
-    play(lambda: serve(a_desk(a_store(users), FakeZebu(), power), an_errand()), WARM)
-    return power.steps
-
-
-@pytest.mark.parametrize("cut_at", range(1, steps_of_a_run(2) + 1))
-def test_a_worker_killed_at_any_step_and_started_again_places_every_order_exactly_once(cut_at: int) -> None:
-    store, broker = a_store(2), FakeZebu()
-    assert not survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), an_errand()), WARM)
-    died = max([WARM, *broker.arrivals, store.lease.get("armed_until", WARM) - timedelta(seconds=2)])
-
-    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), died + timedelta(seconds=2))
-
-    tags = Counter(order["remarks"] for order in broker.orders)
-    intents = [intent for ticket in store.tickets.values() for intent in ticket.intents]
-    assert tags == {intent.tag: 1 for intent in intents}
-    assert len(intents) == 8
-    assert {intent.state for intent in intents} == {State.FILLED}
-
-
-@pytest.mark.parametrize("second_cut", range(1, 60, 7))
-@pytest.mark.parametrize("cut_at", range(30, steps_of_a_run(2), 9))
-def test_a_worker_killed_twice_still_places_every_order_exactly_once(cut_at: int, second_cut: int) -> None:
-    store, broker = a_store(2), FakeZebu()
-    survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), an_errand()), WARM)
-    survive(
-        lambda: serve(a_desk(store, broker, Power(cut_at=second_cut)), an_errand(attempt=1)), T + timedelta(seconds=1)
-    )
-
-    play(lambda: serve(a_desk(store, broker), an_errand(attempt=2)), T + timedelta(seconds=5))
-
-    tags = Counter(order["remarks"] for order in broker.orders)
-    assert set(tags.values()) == {1}
-    assert len(tags) == 8

@@ -309,7 +309,7 @@ def free_port() -> int:
 def test_the_program_serves_until_a_signal_and_ends_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
     port, state = free_port(), tmp_path / "broker.json"
     with start(port, "--seed", "7", "--state", str(state)) as process:
-        waiting = urllib3.Retry(connect=200, backoff_factor=0.05, backoff_max=0.1)
+        waiting = urllib3.Retry(total=300, backoff_factor=0.05, backoff_max=0.1)
         health = urllib3.request("GET", f"http://127.0.0.1:{port}/control/health", retries=waiting).json()
 
         process.send_signal(ending)

@@ -6,17 +6,8 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.basket import (
-    Basket,
-    BasketChange,
-    BasketDraft,
-    Leg,
-    MarketplaceConfig,
-    NewApproval,
-    NewBasket,
-    Side,
-    UpdatePolicy,
-)
+from quantleap.domain.basket import Basket, BasketDraft, Leg, MarketplaceConfig, Side, UpdatePolicy
+from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.contracts import Right
 from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
 from quantleap.domain.model import parse

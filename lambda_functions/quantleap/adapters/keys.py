@@ -17,6 +17,8 @@
 | MARKETPLACE_SUBSCRIPTION | {user_id}              | SUBSCRIPTION#{subscription_id}             |
 | TEMPLATE_CLAIM           | {user_id}              | TEMPLATE#{template_id}                     |
 | BROKER_ALLOCATION        | {user_id}              | BROKER_ALLOCATION#{template}#{allocation}  |
+| IDEMPOTENCY              | IDEMPOTENCY#{sha256}   | REQUEST                                    |
+| HALT                     | HALTS                  | HALT#{scope}                               |
 | RUN                      | RUN#{run_id}           | RUN                                        |
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
@@ -53,6 +55,7 @@ MARKETPLACE = "MARKETPLACE#LISTED"
 """The one partition of the marketplace: a few hundred templates, so that browsing is one query with any filter."""
 
 PARTNERS = "PARTNER"
+HALTS = "HALTS"
 BASKET_PREFIX = "BASKET#"
 TICKET_PREFIX = "TICKET#"
 RUN_PREFIX = "RUN#"
@@ -140,6 +143,16 @@ def template_claim(user_id: str, template_id: str) -> Key:
 def allocation(user_id: str, template_id: str, allocation_id: str) -> Key:
     """An account and its lots for a template."""
     return _key(user_id, f"{ALLOCATION_PREFIX}{template_id}#{allocation_id}")
+
+
+def idempotency(name: str) -> Key:
+    """A request that was sent with an idempotency key; the name stands for caller and key."""
+    return _key(f"IDEMPOTENCY#{name}", "REQUEST")
+
+
+def halt(scope: str) -> Key:
+    """That trading stops in a scope."""
+    return _key(HALTS, f"HALT#{scope}")
 
 
 def run(run_id: str) -> Key:

@@ -141,7 +141,10 @@ class TableRuns:
             raise Conflict(message, code="fenced") from None
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-        """Store tickets that are not there yet; returns all as stored."""
+        """Store tickets that are not there yet and take the unsettled over; returns all as stored.
+
+        Raises `Conflict` when a successor took one.
+        """
         with ThreadPoolExecutor(WRITERS) as pool:
             return list(pool.map(self._write_ticket, tickets))
 
@@ -149,16 +152,31 @@ class TableRuns:
         try:
             self._table.put(_ticket_item(ticket), NEW)
         except ConditionFailed as failure:
-            return Ticket.model_validate((failure.old or {})["body"])
+            return self._take_over(_stored(failure), ticket.lease)
         return ticket
 
-    def settle(self, ticket: Ticket) -> None:
-        """Store what became of a ticket; raises `Conflict` when a successor settled it already."""
+    def _take_over(self, stored: Ticket, lease: int) -> Ticket:
+        """A ticket that is settled stays so; of any other, the earlier worker's outcome counts no more."""
+        if stored.settled:
+            return stored
+        mine = stored.served_under(lease)
         try:
-            self._table.put(_ticket_item(ticket), "body.settled = :no", no=False)
-        except ConditionFailed:
-            message = "another worker settled this ticket"
-            raise Conflict(message, code="fenced") from None
+            self._table.put(_ticket_item(mine), "body.settled = :no AND body.lease <= :lease", no=False, lease=lease)
+        except ConditionFailed as failure:
+            stored = _stored(failure)
+            if not stored.settled:
+                raise Conflict("another worker serves this ticket", code="fenced") from None
+            return stored
+        return mine
+
+    def settle(self, ticket: Ticket) -> None:
+        """Store what became of a ticket; raises `Conflict` when a successor serves it or settled it."""
+        held = "body.settled = :no AND body.lease = :lease"
+        try:
+            self._table.put(_ticket_item(ticket), held, no=False, lease=ticket.lease)
+        except ConditionFailed as failure:
+            if _stored(failure) != ticket:  # the SDK repeats a write whose answer was lost
+                raise Conflict("another worker serves this ticket", code="fenced") from None
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         """A shard's tickets, all or one tenant's: one query."""
@@ -206,6 +224,10 @@ class TableRuns:
 
 def _item(kind: str, key: keys.Key, *, body: object) -> Item:
     return {**key, "entity_type": kind, "version": 1, "body": body}
+
+
+def _stored(failure: ConditionFailed) -> Ticket:
+    return Ticket.model_validate((failure.old or {})["body"])
 
 
 def _ticket_item(ticket: Ticket) -> Item:

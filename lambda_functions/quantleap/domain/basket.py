@@ -211,16 +211,6 @@ class MarketplaceConfig(Model):
         return tuple(dict.fromkeys(value))
 
 
-class OfferChange(Model):
-    """What an admin may change of an offer; what is left out stays."""
-
-    visibility: Visibility | None = None
-    partners: tuple[PartnerId, ...] | None = Field(default=None, max_length=200)
-    difficulty_level: Difficulty | None = None
-    pricing: Pricing | None = None
-    tags: tuple[Category, ...] | None = Field(default=None, max_length=12)
-
-
 class UpdatePolicy(StrEnum):
     """When a new version goes live: at once, or when it is approved under an exchange's id."""
 
@@ -238,31 +228,6 @@ class BasketDraft(Model):
     stop_loss: Percent | None = None
     target: Gain | None = None
     max_lots: MaxLots | None = None
-
-
-class NewBasket(BasketDraft):
-    """A first draft; without a policy the stage's own holds."""
-
-    policy: UpdatePolicy | None = None
-
-
-class BasketChange(Model):
-    """What an admin may change of a basket; what is left out stays, `null` takes an optional field away."""
-
-    name: str | None = Field(default=None, min_length=3, max_length=80)
-    description: str | None = Field(default=None, max_length=1000)
-    category: Category | None = None
-    strategies: tuple[Strategy, ...] | None = Field(default=None, min_length=1, max_length=MAX_STRATEGIES)
-    stop_loss: Percent | None = None
-    target: Gain | None = None
-    max_lots: MaxLots | None = None
-
-
-class NewApproval(Model):
-    """The exchange's id of a version at each broker, and the first day it trades (India's calendar; today)."""
-
-    algo_ids: dict[PartnerId, AlgoId] = Field(min_length=1, max_length=50)
-    effective_from: date | None = None
 
 
 class Approval(Model):

@@ -64,6 +64,7 @@ class StaticIp(StrEnum):
     """Registered by each client; a family may share it."""
     ONE_CLIENT_ONLY = "one_client_only"
     """An address serves one client and no other."""
+    NOT_NEEDED = "not_needed"
 
 
 class Pace(NamedTuple):

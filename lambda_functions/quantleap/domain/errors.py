@@ -9,6 +9,7 @@
     ├── NotFound                no such thing, or not the caller's
     ├── Conflict                true today, but not compatible with what is stored
     │   └── AlreadySubscribed   one subscription for a user and template
+    ├── Reused                  a key that stands for another request
     ├── Throttled               over a limit; says when to come back
     └── Unavailable             a dependency failed; nothing was changed
 
@@ -108,6 +109,12 @@ class Conflict(QuantLeapError):
     """What is stored does not allow it now."""
 
     code = "conflict"
+
+
+class Reused(QuantLeapError):
+    """An idempotency key that was used for another request."""
+
+    code = "idempotency_key_reused"
 
 
 class AlreadySubscribed(Conflict):

@@ -184,7 +184,10 @@ class Intent(Model):
 
 
 class Ticket(Model):
-    """One seat's orders at one account in a run; `skipped` says why there are none."""
+    """One seat's orders at one account in a run; `skipped` says why there are none.
+
+    `lease` is the token of the worker that serves it; that one alone may settle it.
+    """
 
     run_id: str
     shard: int
@@ -197,6 +200,7 @@ class Ticket(Model):
     intents: tuple[Intent, ...] = ()
     skipped: str | None = None
     settled: bool = False
+    lease: int = 0
 
     @property
     def name(self) -> str:
@@ -206,6 +210,10 @@ class Ticket(Model):
     def skip(self, reason: str) -> Self:
         """The ticket with no order to place, and why."""
         return self.model_copy(update={"skipped": reason, "settled": True, "intents": ()})
+
+    def served_under(self, lease: int) -> Self:
+        """The ticket in the hands of another worker."""
+        return self.model_copy(update={"lease": lease})
 
     def with_intents(self, intents: tuple[Intent, ...], *, settled: bool) -> Self:
         """The ticket with its intents as they now stand."""

@@ -9,6 +9,8 @@ from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, Instrument, Request
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.halts import Halt
+from quantleap.domain.idempotency import Attempt, Record
 from quantleap.domain.instruments import Master
 from quantleap.domain.market import Snapshot
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
@@ -220,6 +222,35 @@ class Subscriptions(Protocol):
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
 
 
+class IdempotencyRecords(Protocol):
+    """Requests that were sent with a key, for a day."""
+
+    def begin(self, attempt: Attempt) -> Record | None:
+        """Note that a request is being carried out; the record that stands in the way, or None."""
+
+    def finish(self, attempt: Attempt, status: int, body: str | None) -> None:
+        """Keep the answer, unless another attempt took over; raises `Unavailable` when it cannot be kept."""
+
+    def drop(self, attempt: Attempt) -> None:
+        """Free the key, unless another attempt took over."""
+
+
+class Halts(Protocol):
+    """Where trading stops."""
+
+    def put(self, halt: Halt) -> None:
+        """Set or replace the halt of a scope: one write."""
+
+    def get(self, scope: str) -> Halt:
+        """Read one, strongly consistent; raises `NotFound`."""
+
+    def lift(self, scope: str) -> Halt:
+        """Take a halt away and return it: one write; raises `NotFound`."""
+
+    def list(self) -> Sequence[Halt]:
+        """Every halt by scope, strongly consistent: one query."""
+
+
 class TenantRuns(Protocol):
     """A tenant's part of the runs."""
 
@@ -274,7 +305,7 @@ class Runs(RunRecords, Protocol):
         """Store tickets that are not there yet; returns all as stored."""
 
     def settle(self, ticket: Ticket) -> None:
-        """Store what became of a ticket; raises `Conflict` when a successor settled it already."""
+        """Store what became of a ticket; raises `Conflict` when a successor serves it or settled it."""
 
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from quantleap.domain.account import ClientId, Email, PersonName
 from quantleap.domain.basket import Pricing
@@ -115,6 +115,15 @@ class SubscriptionFilter(Model):
 
     user_email: Email | None = None
     status: Status | None = None
+    template_id: Identifier | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    next_token: str | None = Field(default=None, max_length=400)
+
+
+class ReadinessFilter(Model):
+    """Which subscriptions to judge, and for which moment; without one for now."""
+
+    at: AwareDatetime | None = None
     template_id: Identifier | None = None
     limit: int = Field(default=50, ge=1, le=200)
     next_token: str | None = Field(default=None, max_length=400)

@@ -1,11 +1,13 @@
-"""Baskets, for administrators."""
+"""Baskets and halts, for administrators."""
 
-from quantleap.domain.basket import BasketChange, NewApproval, NewBasket, UpdatePolicy
+from quantleap.domain.basket import UpdatePolicy
+from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
+from quantleap.domain.halts import NewHalt
 from quantleap.handlers.views import templates as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
 from quantleap.runtime.settings import settings
-from quantleap.services import baskets
+from quantleap.services import baskets, halts
 
 api = Api()
 
@@ -57,6 +59,33 @@ def approve(admin: str, ask: Ask) -> Reply:
     name, number, approval = ask.id("basket_id"), ask.number("number"), ask.body(NewApproval)
     basket, version = baskets.approve(wiring.baskets(), wiring.clock, admin, name, number, approval)
     return Reply(200, {"version": views.version(version, basket), "basket": views.basket(basket)})
+
+
+@api.admin("GET /admin/halts")
+def every_halt(admin: str, ask: Ask) -> Reply:
+    """Where trading stops, by scope."""
+    found = halts.every(wiring.halts())
+    return Reply(200, {"halts": [views.halt(each, wiring.clock()) for each in found], "count": len(found)})
+
+
+@api.admin("GET /admin/halts/{scope}")
+def one_halt(admin: str, ask: Ask) -> Reply:
+    """The halt of a scope."""
+    return Reply(200, views.halt(halts.one(wiring.halts(), ask.part("scope")), wiring.clock()))
+
+
+@api.admin("PUT /admin/halts/{scope}")
+def put_halt(admin: str, ask: Ask) -> Reply:
+    """Stop trading in a scope."""
+    halt = halts.put(wiring.halts(), wiring.clock, admin, ask.part("scope"), ask.body(NewHalt))
+    return Reply(200, views.halt(halt, wiring.clock()))
+
+
+@api.admin("DELETE /admin/halts/{scope}")
+def lift_halt(admin: str, ask: Ask) -> Reply:
+    """Let trading go on in a scope."""
+    halt = halts.lift(wiring.halts(), ask.part("scope"))
+    return Reply(200, {"message": "Halt was lifted", "scope": halt.scope})
 
 
 handler = lambda_handler(api)

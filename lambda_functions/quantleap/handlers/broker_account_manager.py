@@ -49,7 +49,7 @@ def initiate(key: PartnerKey, ask: Ask) -> Reply:
     """Begin today's login."""
     start, client_id = ask.body(LoginStart), ask.id("client_id")
     begun = broker_accounts.begin_login(_ports(), key, client_id, start.user_email, start.redirect_url)
-    return Reply(200, views.login(begun))
+    return Reply(200, views.login(begun), fresh=True)
 
 
 @api.partner("POST /partner/broker-accounts/{client_id}/oauth/callback", Permission.BROKER_ACCOUNTS_WRITE)
@@ -106,7 +106,8 @@ def remove_own(person: Person, ask: Ask) -> Reply:
 def initiate_own(person: Person, ask: Ask) -> Reply:
     """Begin today's login to one's own account."""
     start = ask.body(LoginBegin)
-    return Reply(200, views.login(broker_accounts.begin(_ports(), _own(person, ask), start.redirect_url)))
+    begun = broker_accounts.begin(_ports(), _own(person, ask), start.redirect_url)
+    return Reply(200, views.login(begun), fresh=True)
 
 
 @api.user("POST /user/broker-accounts/{client_id}/oauth/callback")

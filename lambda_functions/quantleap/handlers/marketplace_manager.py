@@ -1,6 +1,7 @@
 """The marketplace: offered by administrators, browsed by partners and by everybody."""
 
-from quantleap.domain.basket import MarketplaceConfig, OfferChange
+from quantleap.domain.basket import MarketplaceConfig
+from quantleap.domain.basket_changes import OfferChange
 from quantleap.domain.marketplace import Browse
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.handlers.views import templates as views

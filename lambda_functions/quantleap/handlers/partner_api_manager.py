@@ -20,7 +20,7 @@ def create(admin: str, ask: Ask) -> Reply:
     """Issue a key; its secret is in this answer and nowhere else."""
     draft = ask.body(PartnerKeyDraft)
     issued = partner_keys.create(wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, admin, draft)
-    return Reply(201, views.issued(issued.key, issued.secret))
+    return Reply(201, views.issued(issued.key, issued.secret), secret=views.SHOWN_ONCE)
 
 
 @api.admin("GET /admin/partner-api-keys")
@@ -51,7 +51,7 @@ def rotate(admin: str, ask: Ask) -> Reply:
     issued = partner_keys.rotate(
         wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, ask.id("api_key_id"), wanted
     )
-    return Reply(200, views.issued(issued.key, issued.secret))
+    return Reply(200, views.issued(issued.key, issued.secret), secret=views.SHOWN_ONCE)
 
 
 @api.admin("GET /admin/partner-api-keys/{api_key_id}/usage")

@@ -7,13 +7,15 @@ from quantleap.domain.subscription import (
     NewSubscription,
     OwnFilter,
     OwnSubscription,
+    ReadinessFilter,
     SubscriptionChange,
     SubscriptionFilter,
 )
+from quantleap.handlers.views import readiness as readiness_views
 from quantleap.handlers.views import subscriptions as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
-from quantleap.services import subscriptions
+from quantleap.services import readiness, subscriptions
 
 api = Api()
 
@@ -66,6 +68,14 @@ def cancel(key: PartnerKey, ask: Ask) -> Reply:
     """End a subscription."""
     cancelled = subscriptions.cancel(wiring.subscriptions(), wiring.clock, key.tenant, ask.id("subscription_id"))
     return Reply(200, views.changed(cancelled, "Subscription cancelled"))
+
+
+@api.partner("GET /partner/readiness", Permission.SUBSCRIPTIONS_READ)
+def ready(key: PartnerKey, ask: Ask) -> Reply:
+    """Which active subscriptions could trade at a moment, and why the others could not."""
+    stores = wiring.subscriptions(), wiring.accounts(), wiring.baskets(), wiring.halts()
+    found = readiness.readiness(*stores, wiring.clock, key.tenant, ask.query(ReadinessFilter))
+    return Reply(200, readiness_views.readiness(found))
 
 
 @api.user("POST /marketplace/subscribe/{template_id}")

@@ -10,8 +10,10 @@ from quantleap.adapters import machine
 from quantleap.adapters.baskets import TableBaskets
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
 from quantleap.adapters.brokers.directory import Directory
+from quantleap.adapters.halts import TableHalts
 from quantleap.adapters.hashing import BcryptHasher
 from quantleap.adapters.http import UrllibHttp
+from quantleap.adapters.idempotency import TableIdempotency
 from quantleap.adapters.logins import TableLogins
 from quantleap.adapters.partner_keys import TablePartnerKeys
 from quantleap.adapters.rate_buckets import TableRateBuckets
@@ -132,6 +134,18 @@ def logins() -> TableLogins:
 def subscriptions() -> TableSubscriptions:
     """Subscriptions."""
     return TableSubscriptions(table())
+
+
+@cache
+def idempotency() -> TableIdempotency:
+    """Requests that were sent with an idempotency key."""
+    return TableIdempotency(table())
+
+
+@cache
+def halts() -> TableHalts:
+    """Where trading stops."""
+    return TableHalts(table())
 
 
 @cache

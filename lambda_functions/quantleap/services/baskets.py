@@ -3,16 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quantleap.domain.basket import (
-    Approval,
-    Basket,
-    BasketChange,
-    BasketDraft,
-    BasketVersion,
-    NewApproval,
-    NewBasket,
-    UpdatePolicy,
-)
+from quantleap.domain.basket import Approval, Basket, BasketDraft, BasketVersion, UpdatePolicy
+from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest
 from quantleap.domain.ids import PLATFORM_OWNER, Randomness, basket_id

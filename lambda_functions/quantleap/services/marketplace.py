@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quantleap.domain.basket import Basket, MarketplaceConfig, OfferChange
+from quantleap.domain.basket import Basket, MarketplaceConfig
+from quantleap.domain.basket_changes import OfferChange
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import NotFound
 from quantleap.domain.marketplace import Browse, Shelf, shelve

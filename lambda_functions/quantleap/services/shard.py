@@ -117,7 +117,7 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease) -> tuple[Sequence[Tick
     accounts, sessions = await asyncio.gather(
         asyncio.to_thread(desk.accounts.many, names), asyncio.to_thread(desk.vault.sessions, names)
     )
-    ready = [_checked(desk, ticket, accounts, sessions, errand.boundary) for ticket in drafts]
+    ready = [_checked(desk, t, accounts, sessions, errand.boundary).served_under(lease.token) for t in drafts]
     tickets = await asyncio.to_thread(desk.runs.write_tickets, ready)
     traders = [_trader(desk, errand, ticket, sessions) for ticket in tickets if _tradable(ticket, sessions)]
     await asyncio.gather(*(trader.connect() for trader in traders))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from quantleap.adapters.brokers.angel_one import AngelOne
 from quantleap.adapters.brokers.icici_direct import IciciDirect
 from quantleap.adapters.brokers.mstock import MStock
+from quantleap.adapters.brokers.simulated import Simulated
 from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
@@ -14,7 +15,7 @@ from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.partner import Environment
 
 BROKERS: dict[str, Callable[[str | None], Broker]] = {
-    kind.name: kind for kind in (AngelOne, IciciDirect, MStock, Upstox, Zebu, Zerodha)
+    kind.name: kind for kind in (AngelOne, IciciDirect, MStock, Simulated, Upstox, Zebu, Zerodha)
 }
 """Every broker we speak to, by its id: made with the address of a simulator, or with None for the broker itself."""
 
@@ -42,13 +43,16 @@ class Directory:
     def all(self) -> Sequence[Broker]:
         """Every broker this stage reaches."""
         environment = Environment.LIVE if self._real else Environment.TEST
-        return [self.broker(broker_id, environment) for broker_id in sorted(BROKERS)]
+        reached = BROKERS.keys() - ({Simulated.name} if self._real else set())
+        return [self.broker(broker_id, environment) for broker_id in sorted(reached)]
 
     def broker(self, broker_id: str, environment: Environment) -> Broker:
         """The broker for that environment; `InvalidRequest` where there is none."""
         kind = BROKERS.get(broker_id)
         if kind is None:
             raise InvalidRequest({"broker_name": f"Unknown broker; use one of {', '.join(sorted(BROKERS))}"})
+        if environment is Environment.LIVE and kind is Simulated:
+            raise InvalidRequest({"broker_name": "The simulated broker takes test keys only"})
         if environment is Environment.LIVE and self._real:
             return self._made(kind, None)
         if environment is Environment.TEST and self._simulated_url:

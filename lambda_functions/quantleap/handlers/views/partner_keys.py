@@ -7,6 +7,7 @@ from quantleap.services.partner_keys import Usage
 
 type Body = dict[str, Any]
 
+SHOWN_ONCE = frozenset({"api_secret"})
 KEEP_IT = "Store the secret now: it is shown this once and cannot be recovered."
 
 

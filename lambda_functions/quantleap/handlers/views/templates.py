@@ -4,9 +4,11 @@ Strikes and sizes are the admin's own: whoever browses sees what is traded when,
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from quantleap.domain.basket import Basket, BasketVersion, MarketplaceConfig, Strategy
+from quantleap.domain.halts import Halt
 from quantleap.domain.marketplace import Shelf
 from quantleap.services.baskets import Written
 from quantleap.services.marketplace import Withdrawn
@@ -57,6 +59,11 @@ def withdrawn(done: Withdrawn) -> Body:
         "subscriptions_ended": done.ended,
         "subscriptions_left": done.left,
     }
+
+
+def halt(shown: Halt, now: datetime) -> Body:
+    """A halt, and whether it still stands."""
+    return {**shown.model_dump(), "stands": shown.stands(now)}
 
 
 def template(shown: Basket) -> Body:

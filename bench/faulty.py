@@ -1,0 +1,107 @@
+"""A broker of virtual time that may do anything a broker has been seen to do, and a book that tells the truth."""
+
+import asyncio
+import json
+import random
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+from quantleap.domain.broker import Answer
+from tests.engine import VirtualLoop
+
+GARBAGE = (b"", b"<html>502</html>", b'{"stat":"Ok"}', b'{"stat":')
+MOST_LATE_S = 0.9
+"""How long an order may be on its way: a worker that takes over counts on less than a second."""
+
+
+class Odds(NamedTuple):
+    """How often each thing happens to an order, or to a reading of the book."""
+
+    lose_order: float = 0.02
+    lose_answer: float = 0.02
+    garbage: float = 0.01
+    refuse: float = 0.02
+    too_fast: float = 0.02
+    reject: float = 0.01
+    rest: float = 0.01
+    silence: float = 0.003
+    unreadable_book: float = 0.02
+    latency_s: float = 0.08
+    spread: float = 0.8
+    """Of the latency, which is log-normal: one in a hundred takes more than six times the middle one."""
+
+
+class FaultyBroker:
+    """Zebu's wire, as `FakeLines` of the tests' engine speak to it; it outlives the workers that call."""
+
+    refuse_connections = False
+
+    def __init__(self, chance: random.Random, odds: Odds = Odds()) -> None:  # noqa: B008 - immutable
+        self._chance = chance
+        self._odds = odds
+        self._accounts: defaultdict[str, list[tuple[float, dict[str, str]]]] = defaultdict(list)
+        self.sends = 0
+        self.placed: Counter[str] = Counter()
+
+    def answer(self, payload: bytes) -> tuple[float, Answer | None]:
+        """Seconds until the answer, and the answer, or None when the connection breaks instead."""
+        head, _, body = payload.partition(b"\r\n\r\n")
+        fields = json.loads(body.removeprefix(b"jData="))
+        latency = self._chance.lognormvariate(0, self._odds.spread) * self._odds.latency_s
+        if b"/PlaceOrder" in head:
+            return self._place(fields, latency)
+        if self._happens(self._odds.unreadable_book):
+            return latency, Answer(502, {}, b"<html>")
+        return latency, _told(self._book(fields["uid"]) or {"stat": "Not_Ok", "emsg": "no data"})
+
+    def _happens(self, probability: float) -> bool:
+        return self._chance.random() < probability
+
+    def _place(self, fields: dict[str, str], latency: float) -> tuple[float, Answer | None]:
+        self.sends += 1
+        odds = self._odds
+        if self._happens(odds.lose_order):
+            return latency, None
+        if self._happens(odds.too_fast):
+            return latency, _told({"stat": "Not_Ok", "emsg": "Rate limit exceeded"})
+        if self._happens(odds.refuse):
+            return latency, _told({"stat": "Not_Ok", "emsg": "RMS: margin shortfall"})
+        number = self._enter(fields, latency)
+        if self._happens(odds.lose_answer):
+            return latency, None
+        if self._happens(odds.garbage):
+            return latency, Answer(200, {}, self._chance.choice(GARBAGE))
+        return (60.0 if self._happens(odds.silence) else latency), _told({"stat": "Ok", "norenordno": number})
+
+    def _enter(self, fields: dict[str, str], latency: float) -> str:
+        """Into the book it goes, at some moment between now and the answer."""
+        status = "REJECTED" if self._happens(self._odds.reject) else "COMPLETE"
+        status = "OPEN" if self._happens(self._odds.rest) else status
+        number = f"O{self.sends}"
+        line = {
+            "norenordno": number,
+            "remarks": fields["remarks"],
+            "status": status,
+            "fillshares": fields["qty"] if status == "COMPLETE" else "0",
+            "avgprc": fields["prc"],
+            "rejreason": "RMS: margin shortfall" if status == "REJECTED" else "",
+        }
+        self.placed[fields["remarks"]] += 1
+        self._accounts[fields["actid"]].append((_now_s() + min(latency * self._chance.random(), MOST_LATE_S), line))
+        return number
+
+    def _book(self, client_id: str) -> list[dict[str, str]]:
+        now = _now_s()
+        return [line for arrived, line in self._accounts[client_id] if arrived <= now]
+
+
+def _told(reply: object) -> Answer:
+    return Answer(200, {}, json.dumps(reply).encode())
+
+
+def _now_s() -> float:
+    """The virtual wall clock, which outlives a loop as the broker outlives a worker."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        raise TypeError("this broker lives in virtual time")
+    return loop.now_ns() / 1e9

@@ -1,0 +1,80 @@
+"""Orders per second and CPU second: the order path beside the broker's SDK, general clients and a bare socket."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bench import order_path, peers, processes
+from bench.figures import Figure, Finding, at_least, median, show, table
+from bench.subject import Subject, Tell
+
+ROUNDS = 5
+PASSES = 3
+
+WAYS = {
+    "limit": "a socket of asyncio, nothing around it",
+    "prepared": "our order path: prepared bytes to order id",
+    "worker": "our worker: bytes made, sent, noted, book read",
+    "httpx": f"httpx in {peers.THREADS} threads",
+    "requests": f"requests in {peers.THREADS} threads",
+    "sdk": f"kiteconnect in {peers.THREADS} threads",
+}
+
+HOW = """\
+{accounts} accounts place {orders} orders each, one after another on a connection of its own that is open already, over
+TLS on loopback at a broker that answers at once; all send the same form. Client and broker have a core each. {rounds}
+rounds in which each way has its turn, {passes} passes in each after one that does not count; the median counts. What
+is compared is orders for each second of the client's CPU. `prepared` is what is left to do at the boundary, `worker`
+all there is: the SDK makes a request when it sends it, the worker before, but pays for it here.
+"""
+
+
+class Speed(NamedTuple):
+    """How fast a way is."""
+
+    per_cpu_second: float
+    per_second: float
+
+
+def measure(tell: Tell) -> Finding:
+    """Play the rounds."""
+    passes: dict[str, list[Speed]] = {way: [] for way in WAYS}
+    for number in range(1, ROUNDS + 1):
+        for way, seen in passes.items():
+            tell(f"round {number} of {ROUNDS}, {way}")
+            seen.extend(_passes(way))
+    return finding({way: middle(seen) for way, seen in passes.items()})
+
+
+def _passes(way: str) -> Iterator[Speed]:
+    with processes.broker() as server:
+        if way in {"sdk", "requests", "httpx"}:
+            arguments = ("bench.peers", way, server.url, order_path.ACCOUNTS, order_path.ORDERS, PASSES)
+            found = processes.results(*arguments, authority=server.authority, python=processes.PEERS)
+        else:
+            found = processes.results("bench.order_path", way, server.url, PASSES, authority=server.authority)
+        for each in found:
+            yield Speed(each["orders"] / each["cpu_s"], each["orders"] / each["wall_s"])
+
+
+def middle(seen: list[Speed]) -> Speed:
+    """The median pass in both respects."""
+    return Speed(median([each.per_cpu_second for each in seen]), median([each.per_second for each in seen]))
+
+
+def finding(speeds: dict[str, Speed]) -> Finding:
+    """Ratios, and the speeds they come from."""
+    ours, limit, worker, sdk = (speeds[way].per_cpu_second for way in ("prepared", "limit", "worker", "sdk"))
+    figures = [
+        Figure("orders_vs_sdk", ours / sdk, "times", at_least(20), "kiteconnect, orders/CPU s", sdk),
+        Figure("orders_vs_socket_limit", ours / limit, "of it", at_least(0.5), "asyncio socket, orders/CPU s", limit),
+        Figure("worker_vs_sdk", worker / sdk, "times", None, "kiteconnect, orders/CPU s", sdk),
+    ]
+    rows = [
+        (WAYS[way], show(speed.per_cpu_second), show(speed.per_second), show(speed.per_cpu_second / sdk))
+        for way, speed in speeds.items()
+    ]
+    how = HOW.format(accounts=order_path.ACCOUNTS, orders=order_path.ORDERS, rounds=ROUNDS, passes=PASSES).strip()
+    return Finding(figures, how, [table(("way", "orders/CPU s", "orders/s", "times the SDK"), rows)])
+
+
+SUBJECT = Subject("orders", ("orders_vs_sdk", "orders_vs_socket_limit", "worker_vs_sdk"), measure)

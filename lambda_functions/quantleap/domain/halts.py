@@ -1,0 +1,68 @@
+"""Halts: nothing new is traded for whom they cover, until they end or somebody lifts them.
+
+| scope             | covers                       |
+| ----------------- | ---------------------------- |
+| `platform`        | everybody                    |
+| `partner:zebu`    | users of a partner           |
+| `template:bsk_..` | subscribers of a template    |
+| `user:usr_..`     | one user                     |
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from quantleap.domain.errors import NotFound
+from quantleap.domain.model import Model
+
+SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300)]
+
+
+class NewHalt(Model):
+    """Why trading stops, and when it goes on by itself; without an end somebody has to lift it."""
+
+    reason: Reason
+    until: AwareDatetime | None = Field(default=None)
+
+
+class Trade(NamedTuple):
+    """What is about to be traded, and for whom."""
+
+    partner_id: str
+    template_id: str
+    user_id: str
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every halt that would stop it."""
+        own = f"partner:{self.partner_id}", f"template:{self.template_id}", f"user:{self.user_id}"
+        return frozenset({"platform", *own})
+
+
+class Halt(NewHalt):
+    """A halt as stored."""
+
+    scope: str
+    set_by: str
+    set_at: datetime
+
+    def stands(self, at: datetime) -> bool:
+        """Whether it still holds at that time."""
+        return self.until is None or at < self.until
+
+
+def scope_of(text: str) -> str:
+    """A scope as somebody wrote it; a text that is none names nothing."""
+    if SCOPE.fullmatch(text) is None:
+        raise NotFound("A scope is platform, partner:{id}, template:{id} or user:{id}")
+    return text
+
+
+def halted(halts: Iterable[Halt], trade: Trade, at: datetime) -> Halt | None:
+    """The halt that stops a trade at that time, or None."""
+    return next((halt for halt in halts if halt.scope in trade.scopes and halt.stands(at)), None)

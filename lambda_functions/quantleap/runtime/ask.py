@@ -1,0 +1,118 @@
+"""One request as API Gateway hands it over, read only as far as a route wants to know."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from pydantic import BaseModel
+
+from quantleap.domain.errors import InvalidRequest, NotFound
+from quantleap.domain.idempotency import digest
+from quantleap.domain.model import parse
+from quantleap.domain.rate import Standing
+
+type Event = dict[str, Any]
+
+
+class Ask:
+    """One request, read only as far as a route wants to know."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._context: Mapping[str, Any] = event.get("requestContext") or {}
+        self.caller = "public"
+        self.refusal: str | None = None
+        self.standing: Standing | None = None
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """Method and path as declared, such as `("GET", "/partner/subscriptions/{subscription_id}")`."""
+        return str(self._event.get("httpMethod")), str(self._event.get("resource"))
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change anything."""
+        return self.route[0] != "GET"
+
+    @property
+    def request_id(self) -> str:
+        """What the gateway calls this request."""
+        return str(self._context.get("requestId", ""))
+
+    @property
+    def source_ip(self) -> str:
+        """Where it came from, as the gateway saw it."""
+        return str((self._context.get("identity") or {}).get("sourceIp", ""))
+
+    @property
+    def authorizer(self) -> Mapping[str, Any]:
+        """What the authorizer of the route found out."""
+        return self._context.get("authorizer") or {}
+
+    def part(self, name: str) -> str:
+        """A part of the path as it was sent, with what an address may not hold decoded."""
+        return unquote((self._event.get("pathParameters") or {}).get(name) or "")
+
+    def id(self, name: str) -> str:
+        """A part of the path; a text that can be no id of ours names nothing."""
+        value = (self._event.get("pathParameters") or {}).get(name) or ""
+        if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value) is None:
+            raise NotFound(f"No such {name.removesuffix('_id').replace('_', ' ')}")
+        return value
+
+    def header(self, name: str) -> str | None:
+        """A header, whatever the case of its name; raises `InvalidRequest` when it was sent more than once."""
+        every = self._event.get("multiValueHeaders") or {}
+        once = {sent: [value] for sent, value in (self._event.get("headers") or {}).items()}
+        found = [value for sent, values in (every or once).items() if sent.lower() == name.lower() for value in values]
+        if len(found) > 1:
+            raise InvalidRequest({name: "Given more than once"})
+        return found[0] if found else None
+
+    def fingerprint(self, key: str) -> str:
+        """What is asked, told apart from anything else that could be asked; nobody without the key can test a guess."""
+        parts = (key, *self.route, str(self._event.get("pathParameters")), str(self._text()))
+        return digest(*parts, str(self._event.get("multiValueQueryStringParameters")))
+
+    def number(self, name: str) -> int:
+        """A part of the path that counts from 1."""
+        value = self.id(name)
+        if re.fullmatch(r"[1-9][0-9]{0,5}", value) is None:
+            raise NotFound(f"No such {name}")
+        return int(value)
+
+    def body[M: BaseModel](self, model: type[M]) -> M:
+        """The JSON body as `model`; raises `InvalidRequest`."""
+        return parse(model, _read_json(self._text()))
+
+    def _text(self) -> str | bytes:
+        text: str = self._event.get("body") or ""
+        return base64.b64decode(text) if self._event.get("isBase64Encoded") else text
+
+    def query[M: BaseModel](self, model: type[M]) -> M:
+        """The query as `model`; raises `InvalidRequest`, also for a name given twice."""
+        given: Mapping[str, list[str]] = self._event.get("multiValueQueryStringParameters") or {}
+        repeated = {name: "Given more than once" for name, values in given.items() if len(values) != 1}
+        if repeated:
+            raise InvalidRequest(repeated)
+        return parse(model, {name: values[0] for name, values in given.items()})
+
+
+def _read_json(sent: str | bytes) -> object:
+    """Numbers as exact decimals, so money never passes through a float; text that is no Unicode is refused."""
+    try:
+        text = sent if isinstance(sent, str) else sent.decode()
+        value = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+    except (ValueError, RecursionError):
+        raise InvalidRequest({"body": "Write a JSON object"}) from None
+    return value
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
