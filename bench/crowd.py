@@ -51,9 +51,9 @@ def basket(at: datetime) -> Basket:
     )
 
 
-def seats(count: int) -> Iterator[Seat]:
+def seats(count: int, first: int = 0) -> Iterator[Seat]:
     """So many subscribers, one account each, multipliers from 1 to 3."""
-    for number in range(count):
+    for number in range(first, first + count):
         allocation = Allocation(
             allocation_id=f"alloc_{number:016}",
             broker_id=BROKER,
@@ -109,9 +109,9 @@ def _strikes(index: Index) -> list[Decimal]:
     return [middle + number * step for number in range(-STRIKES_AROUND, STRIKES_AROUND + 1)]
 
 
-def store(count: int, boundary: datetime) -> Store:
+def store(count: int, boundary: datetime, first: int = 0) -> Store:
     """Everything one worker finds about so many subscribers, all logged in until the evening."""
-    found = Store(seats=list(seats(count)), decision=decision(boundary), basket=basket(boundary))
+    found = Store(seats=list(seats(count, first)), decision=decision(boundary), basket=basket(boundary))
     evening = boundary + timedelta(hours=5)
     for seat in found.seats:
         name = (seat.user_id, seat.allocations[0].client_id)

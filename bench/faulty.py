@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import math
 import random
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from quantleap.domain.broker import Answer
 from tests.engine import VirtualLoop
@@ -30,18 +31,31 @@ class Odds(NamedTuple):
     spread: float = 0.8
     """Of the latency, which is log-normal: one in a hundred takes more than six times the middle one."""
 
+    @classmethod
+    def calm(cls, latency_s: float, spread: float) -> Self:
+        """A broker of which nothing is to be complained but its speed."""
+        return cls(0, 0, 0, 0, 0, 0, 0, 0, 0, latency_s, spread)
+
 
 class FaultyBroker:
     """Zebu's wire, as `FakeLines` of the tests' engine speak to it; it outlives the workers that call."""
 
     refuse_connections = False
 
-    def __init__(self, chance: random.Random, odds: Odds = Odds()) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        chance: random.Random,
+        odds: Odds = Odds(),  # noqa: B008 - immutable
+        admitted_per_s: float = math.inf,
+    ) -> None:
         self._chance = chance
         self._odds = odds
+        self._between_s = 1 / admitted_per_s
+        self._free_at = 0.0
         self._accounts: defaultdict[str, list[tuple[float, dict[str, str]]]] = defaultdict(list)
         self.sends = 0
         self.placed: Counter[str] = Counter()
+        self.last_arrival_s = 0.0
 
     def answer(self, payload: bytes) -> tuple[float, Answer | None]:
         """Seconds until the answer, and the answer, or None when the connection breaks instead."""
@@ -49,10 +63,16 @@ class FaultyBroker:
         fields = json.loads(body.removeprefix(b"jData="))
         latency = self._chance.lognormvariate(0, self._odds.spread) * self._odds.latency_s
         if b"/PlaceOrder" in head:
-            return self._place(fields, latency)
+            return self._place(fields, latency + self._queued())
         if self._happens(self._odds.unreadable_book):
             return latency, Answer(502, {}, b"<html>")
         return latency, _told(self._book(fields["uid"]) or {"stat": "Not_Ok", "emsg": "no data"})
+
+    def _queued(self) -> float:
+        """How long an order waits for its turn, where the broker admits so many in a second."""
+        now = _now_s()
+        self._free_at = max(now, self._free_at) + self._between_s
+        return self._free_at - now
 
     def _happens(self, probability: float) -> bool:
         return self._chance.random() < probability
@@ -87,7 +107,9 @@ class FaultyBroker:
             "rejreason": "RMS: margin shortfall" if status == "REJECTED" else "",
         }
         self.placed[fields["remarks"]] += 1
-        self._accounts[fields["actid"]].append((_now_s() + min(latency * self._chance.random(), MOST_LATE_S), line))
+        arrival = max(self._free_at, _now_s() + min(latency * self._chance.random(), MOST_LATE_S))
+        self.last_arrival_s = max(self.last_arrival_s, arrival)
+        self._accounts[fields["actid"]].append((arrival, line))
         return number
 
     def _book(self, client_id: str) -> list[dict[str, str]]:

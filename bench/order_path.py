@@ -1,7 +1,7 @@
 """Orders as fast as one core sends them, on the order path and on nothing but a socket.
 
 `python -m bench.order_path WAY URL PASSES` writes one line of JSON for each pass over all accounts, after one that
-does not count.
+does not count; the way `profile` is `worker` with a line for where its time went.
 """
 
 import asyncio
@@ -9,12 +9,14 @@ import json
 import ssl
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench import crowd
+from bench.sampling import sampled
 from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.adapters.lines import AsyncLines
 from quantleap.adapters.timer import SystemTimer
@@ -158,6 +160,19 @@ async def _all(works: Any) -> None:  # noqa: ANN401 - coroutines or futures
     await asyncio.gather(*works)
 
 
+async def profile(url: str, passes: int) -> None:
+    """Tell where a worker's CPU time goes, in looks at each part."""
+    floor = Floor(url, datetime.now(UTC) + timedelta(hours=1))
+    await floor.connect()
+    looks: Counter[str] = Counter()
+    for _ in range(passes):
+        ready = floor.worker()
+        with sampled() as seen:
+            await ready()
+        looks += seen
+    sys.stdout.write(json.dumps(looks) + "\n")
+
+
 async def measure(way: str, url: str, passes: int) -> None:
     """Time the passes of one way."""
     floor = Floor(url, datetime.now(UTC) + timedelta(hours=1))
@@ -173,4 +188,5 @@ async def measure(way: str, url: str, passes: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(measure(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asked = (sys.argv[2], int(sys.argv[3]))
+    asyncio.run(profile(*asked) if sys.argv[1] == "profile" else measure(sys.argv[1], *asked))

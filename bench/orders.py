@@ -1,6 +1,7 @@
 """Orders per second and CPU second: the order path beside the broker's SDK, general clients and a bare socket."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from bench import order_path, peers, processes
@@ -42,7 +43,10 @@ def measure(tell: Tell) -> Finding:
         for way, seen in passes.items():
             tell(f"round {number} of {ROUNDS}, {way}")
             seen.extend(_passes(way))
-    return finding({way: middle(seen) for way, seen in passes.items()})
+    tell("profile of the worker")
+    with processes.broker() as server:
+        (looks,) = processes.results("bench.order_path", "profile", server.url, 40, authority=server.authority)
+    return finding({way: middle(seen) for way, seen in passes.items()}, Counter(looks))
 
 
 def _passes(way: str) -> Iterator[Speed]:
@@ -61,7 +65,7 @@ def middle(seen: list[Speed]) -> Speed:
     return Speed(median([each.per_cpu_second for each in seen]), median([each.per_second for each in seen]))
 
 
-def finding(speeds: dict[str, Speed]) -> Finding:
+def finding(speeds: Mapping[str, Speed], looks: Counter[str]) -> Finding:
     """Ratios, and the speeds they come from."""
     ours, limit, worker, sdk = (speeds[way].per_cpu_second for way in ("prepared", "limit", "worker", "sdk"))
     figures = [
@@ -74,7 +78,17 @@ def finding(speeds: dict[str, Speed]) -> Finding:
         for way, speed in speeds.items()
     ]
     how = HOW.format(accounts=order_path.ACCOUNTS, orders=order_path.ORDERS, rounds=ROUNDS, passes=PASSES).strip()
-    return Finding(figures, how, [table(("way", "orders/CPU s", "orders/s", "times the SDK"), rows)])
+    ways = table(("way", "orders/CPU s", "orders/s", "times the SDK"), rows)
+    return Finding(figures, how, [ways, spent(looks, 1e6 / speeds["worker"].per_cpu_second)])
+
+
+def spent(looks: Counter[str], order_us: float) -> str:
+    """A paragraph and a table of where a worker's time goes."""
+    total = looks.total()
+    rows = [(part, f"{count / total:.0%}", show(count / total * order_us)) for part, count in looks.most_common()]
+    said = f"Where the {show(order_us)} µs of a worker's order go, by {show(total)} looks at its stack, one a "
+    said += "millisecond of CPU. Making the bytes is done before the boundary, reading the book after it."
+    return f"{said}\n\n{table(('part', 'share', 'µs an order'), rows)}"
 
 
 SUBJECT = Subject("orders", ("orders_vs_sdk", "orders_vs_socket_limit", "worker_vs_sdk"), measure)

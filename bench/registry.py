@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench import adapters, dispatch, faults, orders, planning
+from bench import adapters, dispatch, faults, orders, planning, scale
 from bench.subject import Subject
 
 SUBJECTS: Sequence[Subject] = (
@@ -11,6 +11,7 @@ SUBJECTS: Sequence[Subject] = (
     adapters.SUBJECT,
     planning.SUBJECT,
     faults.SUBJECT,
+    scale.SUBJECT,
 )
 
 

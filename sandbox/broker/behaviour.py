@@ -7,6 +7,7 @@ the same failures however the clients' requests interleave.
 import random
 from collections import Counter
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +37,12 @@ class Rejection(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
+type BookRejection = Literal[
+    Rejection.INSUFFICIENT_FUNDS, Rejection.PRICE_BAND, Rejection.MARKET_CLOSED, Rejection.ACCOUNT_BLOCKED
+]
+"""Rejections an order book can show."""
+
+
 class Fault(StrEnum):
     """A broken answer to PlaceOrder; each name tells whether the order exists all the same."""
 
@@ -47,6 +54,12 @@ class Fault(StrEnum):
     """Placed, then HTTP 200 with nothing in it."""
     HTML = "html"
     """Placed, then HTTP 200 with a web page."""
+    WRONG_TYPE = "wrong_type"
+    """Placed, then the right answer under the content type of a web page."""
+    SLOW_DRIP = "slow_drip"
+    """Placed, then the right answer in many pieces with pauses between."""
+    SESSION_KILLED = "session_killed"
+    """Placed, then the client's sessions end and the connection is cut."""
     TIMEOUT = "timeout"
     """Placed, then silence until the client hangs up."""
 
@@ -73,8 +86,13 @@ class Behaviour(BaseModel):
 
     latency_ms: float = Field(default=0, ge=0, le=60_000)
     latency_jitter_ms: float = Field(default=0, ge=0, le=60_000)
+    clock_skew_s: float = Field(default=0, ge=-604_800, le=604_800, description="how far the broker's clock is ahead")
     fill: FillMode = FillMode.IMMEDIATE
     reject: dict[Rejection, Rule] = {}
+    reject_after_accept: dict[BookRejection, Rule] = Field(
+        default={}, description="accepted, then rejected in the book"
+    )
+    storm: Rule | None = Field(default=None, description="HTTP 429 to any call, before anything is done")
     faults: dict[Fault, Rule] = {}
 
 
@@ -94,6 +112,16 @@ class Temper:
     def rejection(self, client_id: str) -> Rejection | None:
         """The refusal that this order meets, if any."""
         return self._first(self.behaviour.reject, client_id)
+
+    def late_rejection(self, client_id: str) -> Rejection | None:
+        """The rejection that this order meets after it was accepted, if any."""
+        found = self.behaviour.reject_after_accept
+        return next((kind for kind, rule in found.items() if self._strikes(f"late {kind}", rule, client_id)), None)
+
+    def storms(self, client_id: str) -> bool:
+        """Whether this call is only told that there are too many."""
+        rule = self.behaviour.storm
+        return rule is not None and self._strikes("storm", rule, client_id)
 
     def fault(self, client_id: str) -> Fault | None:
         """The broken answer that this order gets, if any."""

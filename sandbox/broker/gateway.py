@@ -4,13 +4,13 @@ What a request means is left to the broker's dialect; what goes wrong on the way
 """
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from starlette.types import Message, Receive, Scope, Send
 
 from sandbox.broker.behaviour import Fault
-from sandbox.broker.simulator import Floor
+from sandbox.broker.simulator import Firm
 
 OK = 200
 JSON = b"application/json"
@@ -28,8 +28,15 @@ BROKEN: dict[Fault, Reply | None] = {
     Fault.HTTP_500_AFTER_PLACE: (500, HTML, b"Internal Server Error"),
     Fault.EMPTY_BODY: (OK, JSON, b""),
     Fault.HTML: (OK, HTML, PAGE),
+    Fault.SESSION_KILLED: None,
 }
 """What goes out instead of the answer; None hangs up."""
+
+
+STORM: Reply = (429, HTML, b"Too Many Requests")
+PIECES = 16
+PAUSE_S = 0.02
+"""Between the pieces of an answer that drips."""
 
 
 class Asked(NamedTuple):
@@ -66,8 +73,9 @@ class Dialect(Protocol):
 class Gateway:
     """Serves one broker's calls; an order counts from its arrival, a delay only holds the answer back."""
 
-    def __init__(self, floor: Floor, dialect: Dialect) -> None:
-        self._floor = floor
+    def __init__(self, firm: Firm, dialect: Dialect) -> None:
+        self._firm = firm
+        self._floor = firm.floor
         self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,15 +86,25 @@ class Gateway:
             await _send(send, (404, HTML, b"Not Found"))
             return
         body, query = await _body(receive), scope["query_string"].decode("latin-1")
-        asked = Asked(method, path, query, scope["headers"], body, server["arrived_at"])
+        at = server["arrived_at"] + timedelta(seconds=self._floor.temper.behaviour.clock_skew_s)
+        asked = Asked(method, path, query, scope["headers"], body, at)
         client_id = self._dialect.client_of(asked)
+        if client_id and self._floor.temper.storms(client_id):
+            await _send(send, STORM)
+            return
         fault = self._floor.temper.fault(client_id) if client_id and self._dialect.places(asked) else None
         reply = self._dialect.reply(asked, client_id) if fault is None or fault.places else None
+        if fault is Fault.SESSION_KILLED and client_id:
+            self._firm.accounts.expire(client_id)
         delay = self._floor.temper.delay_s(client_id or "")
         if delay and await _hung_up_within(delay, receive):
             return
         if fault is Fault.TIMEOUT:
             await _hung_up(receive)
+        elif fault is Fault.SLOW_DRIP and reply:
+            await _drip(send, reply)
+        elif fault is Fault.WRONG_TYPE and reply:
+            await _send(send, (reply[0], HTML, reply[2]))
         elif final := BROKEN[fault] if fault else reply:
             await _send(send, final)
         else:
@@ -122,3 +140,14 @@ async def _send(send: Send, reply: Reply) -> None:
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _drip(send: Send, reply: Reply) -> None:
+    status, kind, body = reply
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    size = max(1, len(body) // PIECES)
+    for start in range(0, len(body), size):
+        await asyncio.sleep(PAUSE_S)
+        await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -87,6 +87,7 @@ class Firm:
         self.floor = floor
         self.accounts = Accounts(rules, state.apps, state.sessions)
         self.book = OrderBook(state.orders, state.serial)
+        self._late: dict[str, Rejection] = {}
 
     @property
     def state(self) -> FirmState:
@@ -101,7 +102,10 @@ class Firm:
     def place(self, ticket: Ticket, rejection: Rejection | None, at: datetime) -> Order:
         """Enter an order that arrived at `at`; refuse it, or let the market act on it."""
         order = self.book.add(ticket, at)
-        if rejection is None:
+        late = self.floor.temper.late_rejection(ticket.client_id) if rejection is None else None
+        if late is not None:
+            self._late[order.number] = late
+        elif rejection is None:
             self._match(order, at)
         else:
             order.reject(rejection, at)
@@ -129,7 +133,15 @@ class Firm:
         """Let the market of `at` act on orders that rest."""
         for order in orders:
             if not order.status.final:
-                self._match(order, at)
+                self._settle(order, at)
+
+    def _settle(self, order: Order, at: datetime) -> None:
+        """Reject what was accepted only to be rejected; let the market act on any other."""
+        late = self._late.pop(order.number, None)
+        if late is None:
+            self._match(order, at)
+        else:
+            order.reject(late, at)
 
     def _match(self, order: Order, at: datetime) -> None:
         if order.arrived_at.astimezone(IST).date() < at.astimezone(IST).date():

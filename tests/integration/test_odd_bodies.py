@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway import Gateway, as_admin, as_partner
+from tests.integration.gateway import Gateway, as_admin, as_partner, as_user
 from tests.integration.test_api import ACCOUNT, BASKET, KEY, OFFER, USER
 
 ODD: tuple[object, ...] = (
@@ -46,6 +46,7 @@ FULL_KEY = {
 }
 FULL_BASKET = {**BASKET, "description": "words", "stop_loss": 15, "target": 30}
 FULL_OFFER = {**OFFER, "visibility": "PRIVATE", "partners": ["zebu"], "difficulty_level": "BEGINNER"}
+MANY = {"requests_per_minute": 6000, "requests_per_day": 10_000_000}
 LOGIN = {**USER, "request_token": "code", "state": "state"}
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
@@ -57,6 +58,19 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "POST /partner/broker-accounts/ZEBU123/oauth/initiate": USER,
     "POST /partner/broker-accounts/ZEBU123/oauth/callback": LOGIN,
     "POST /partner/sandbox/executions": {"template_id": "bsk_none", "at": "2099-01-01T00:00:00Z"},
+    "PUT /admin/partner-api-keys/key_none": {name: FULL_KEY[name] for name in ("rate_limits", "expires_at")},
+    "POST /admin/partner-api-keys/key_none/rotate": {"overlap_hours": 1},
+    "PUT /options/baskets/bsk_none": {"stop_loss": 15, "max_lots": 5, "description": "words"},
+    "POST /options/baskets/bsk_none/versions/1/approve": {"algo_ids": {"zebu": "A1"}, "effective_from": "2099-01-01"},
+    "PUT /admin/marketplace/templates/bsk_none": FULL_OFFER,
+    "PUT /admin/halts/platform": {"reason": "words", "until": "2099-01-01T00:00:00Z"},
+    "PATCH /partner/subscriptions/sub_none": {"allocations": [{"client_id": "ZEBU123", "lot_multiplier": 1}]},
+    "PATCH /user/subscriptions/sub_none": {"lot_multiplier": 1, "broker_client_id": "ZEBU123"},
+    "POST /marketplace/subscribe/bsk_none": {"broker_client_id": "ZEBU123", "lot_multiplier": 1},
+    "POST /user/broker-accounts": {
+        name: ACCOUNT[name] for name in ("broker_name", "client_id", "api_key", "api_secret")
+    },
+    "POST /user/broker-accounts/ZEBU123/oauth/callback": {"state": "state", "code": "code"},
 }
 
 
@@ -85,10 +99,11 @@ def replaced(body: Any, path: tuple[Any, ...], odd: object) -> Any:
 
 @pytest.fixture
 def caller(deployed: object) -> dict[str, Gateway]:
-    made = as_admin()("POST /admin/partner-api-keys", KEY).body
+    made = as_admin()("POST /admin/partner-api-keys", {**KEY, "rate_limits": MANY}).body
     partner = as_partner(made["api_key"], made["api_secret"])
     partner("POST /partner/broker-accounts", ACCOUNT)
-    return {"partner": partner, "admin": as_admin(), "options": as_admin()}
+    asha = as_user()
+    return {"partner": partner, "admin": as_admin(), "options": as_admin(), "user": asha, "marketplace": asha}
 
 
 @pytest.mark.parametrize("line", BODIES)

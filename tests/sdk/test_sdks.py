@@ -40,7 +40,7 @@ COMPARED = sorted(HOUSES.keys() - {"simulated"})
 
 
 def test_every_broker_has_a_client_to_be_compared_with() -> None:
-    assert COMPARED == sorted(REASONS)
+    assert sorted(REASONS) == COMPARED
 
 
 @pytest.mark.parametrize("broker", COMPARED)

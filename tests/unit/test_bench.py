@@ -1,6 +1,8 @@
 """The measurements' own sums, their page, and a small round of the faults that `make bench` plays by the million."""
 
 import json
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from bench.orders import WAYS, Speed
 from bench.orders import finding as speeds_found
 from bench.record import Record
 from bench.registry import SUBJECTS, NoSuchSubject, chosen
+from bench.sampling import REST, part_of, sampled
 from bench.subject import Subject
 
 
@@ -84,9 +87,26 @@ def test_measuring_one_subject_leaves_the_others_as_they_were(tmp_path: Path) ->
 def test_ratios_are_of_orders_for_each_cpu_second() -> None:
     speeds = {way: Speed(1000, 500) for way in WAYS} | {"prepared": Speed(30_000, 9000), "limit": Speed(40_000, 9000)}
 
-    values = {figure.name: figure.value for figure in speeds_found(speeds).figures}
+    values = {figure.name: figure.value for figure in speeds_found(speeds, Counter(socket=1)).figures}
 
     assert values == {"orders_vs_sdk": 30, "orders_vs_socket_limit": 0.75, "worker_vs_sdk": 1}
+
+
+def test_a_look_at_a_stack_goes_to_the_innermost_part_that_knows_it() -> None:
+    stack = ["/lib/json/decoder.py", "/quantleap/adapters/brokers/kite.py", "/quantleap/services/trader.py"]
+
+    assert part_of(stack) == "answers and order books read"
+    assert part_of(["/lib/heapq.py", *stack[2:]]) == "the worker's own steps"
+    assert part_of(["/lib/heapq.py"]) == REST
+
+
+def test_cpu_time_is_found_where_it_is_spent() -> None:
+    with sampled() as seen:
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            json.dumps(list(range(1000)))
+
+    assert seen.most_common(1)[0][0] in {REST, "answers and order books read"}
 
 
 def test_every_subscriber_planned_gets_every_order() -> None:

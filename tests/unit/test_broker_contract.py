@@ -322,6 +322,72 @@ def test_after_a_broken_answer_only_the_book_knows(desk: Desk, fault: str, exist
     assert [order.tag for order in desk.tagged("qlbroken")] == (["qlbroken"] if exists else [])
 
 
+@pytest.mark.parametrize("fault", ["wrong_type", "slow_drip"])
+def test_a_whole_answer_counts_however_it_came(desk: Desk, fault: str) -> None:
+    desk.remote.behave(faults={fault: {"count": 1}})
+
+    number = desk.place(desk.order(CALL))
+
+    assert [order["order_id"] for order in placed_orders(desk)] == [number]
+
+
+def test_an_order_whose_session_was_killed_is_unknown_until_the_next_login(desk: Desk) -> None:
+    desk.remote.behave(faults={"session_killed": {"count": 1}})
+    try:
+        with pytest.raises(Unknown):
+            desk.place(desk.order(CALL, tag="qlkilled"))
+        with pytest.raises(SessionExpired):
+            desk.tagged("qlkilled")
+    finally:
+        desk.session = desk.log_in()
+    assert [order.tag for order in desk.tagged("qlkilled")] == ["qlkilled"]
+
+
+def test_in_a_storm_of_429_every_call_says_so_and_nothing_is_placed(desk: Desk) -> None:
+    desk.remote.behave(storm={})
+    broker, order = desk.broker, desk.order(CALL)
+    calls: list[tuple[Any, ...]] = [
+        (broker.place, broker.placed, order),
+        (broker.modify, broker.done, "1", order),
+        (broker.cancel, broker.done, "1", order),
+        (broker.order_book, broker.orders),
+        (broker.positions, broker.held),
+        (broker.funds, broker.money),
+    ]
+    for request, read, *args in calls:
+        with pytest.raises(RateLimited):
+            desk.ask(request, read, *args)
+
+    assert placed_orders(desk) == []
+
+
+def test_an_accepted_order_may_be_rejected_in_the_book(desk: Desk) -> None:
+    desk.remote.behave(reject_after_accept={"insufficient_funds": {"count": 1}})
+
+    number = desk.place(desk.order(CALL))
+
+    [booked] = desk.book()
+    assert (booked.order_id, booked.status, booked.filled) == (number, OrderStatus.REJECTED, 0)
+    assert booked.refusal in {"insufficient_funds", "refused"}, "one broker's book gives no reason"
+
+
+@pytest.mark.parametrize("skew_s", [-90, 90])
+def test_a_brokers_clock_that_is_off_by_a_little_does_no_harm(desk: Desk, skew_s: int) -> None:
+    desk.remote.behave(clock_skew_s=skew_s)
+
+    number = desk.place(desk.order(CALL))
+
+    assert [order.order_id for order in desk.book()] == [number]
+
+
+def test_a_brokers_clock_that_is_off_by_days_ends_the_session(desk: Desk) -> None:
+    desk.remote.behave(clock_skew_s=2 * 86_400)
+
+    with pytest.raises(SessionExpired):
+        desk.place(desk.order(CALL))
+    assert placed_orders(desk) == []
+
+
 def test_a_money_refusal_is_never_taken_for_a_retry(desk: Desk) -> None:
     assert not InsufficientFunds.retry
     assert RateLimited.retry

@@ -133,8 +133,11 @@ def test_a_behaviour_is_changed_by_name_and_reset_at_once(broker: Remote) -> Non
     assert broker.get("/control/behaviour").json() == {
         "latency_ms": 0,
         "latency_jitter_ms": 0,
+        "clock_skew_s": 0,
         "fill": "immediate",
         "reject": {},
+        "reject_after_accept": {},
+        "storm": None,
         "faults": {},
     }
 

@@ -71,5 +71,5 @@ def routes(firm: Firm) -> list[BaseRoute]:
     return [
         Route("/OpenAPI_File/files/OpenAPIScripMaster.json", instruments),
         *LoginPage(firm, WORDS).routes,
-        Mount("/rest/secure/angelbroking", app=Gateway(firm.floor, Api(firm))),
+        Mount("/rest/secure/angelbroking", app=Gateway(firm, Api(firm))),
     ]

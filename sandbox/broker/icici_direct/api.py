@@ -81,5 +81,5 @@ def routes(firm: Firm) -> list[BaseRoute]:
     return [
         Route("/MotherAppMaster/SecurityMaster.zip", instruments),
         *LoginPage(firm, WORDS).routes,
-        Mount("/breezeapi/api/v1", app=Gateway(firm.floor, Api(firm))),
+        Mount("/breezeapi/api/v1", app=Gateway(firm, Api(firm))),
     ]

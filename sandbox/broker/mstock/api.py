@@ -83,4 +83,4 @@ class Api:
 
 def routes(firm: Firm) -> list[BaseRoute]:
     """Everything mStock serves."""
-    return [Mount("/openapi/typea", app=Gateway(firm.floor, Api(firm))), *LoginPage(firm, WORDS).routes]
+    return [Mount("/openapi/typea", app=Gateway(firm, Api(firm))), *LoginPage(firm, WORDS).routes]

@@ -68,5 +68,5 @@ def routes(firm: Firm) -> list[BaseRoute]:
     return [
         Route("/v1/instruments", instruments),
         *LoginPage(firm, WORDS).routes,
-        Mount("", app=Gateway(firm.floor, Api(firm))),
+        Mount("", app=Gateway(firm, Api(firm))),
     ]

@@ -72,5 +72,5 @@ def routes(firm: Firm) -> list[BaseRoute]:
         Route(f"{LISTS}/NSE.json.gz", instruments),
         Route(f"{LISTS}/complete.json.gz", instruments),
         *LoginPage(firm, WORDS).routes,
-        Mount("", app=Gateway(firm.floor, Api(firm))),
+        Mount("", app=Gateway(firm, Api(firm))),
     ]

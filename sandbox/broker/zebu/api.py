@@ -64,7 +64,7 @@ def routes(firm: Firm) -> list[BaseRoute]:
         return Response(master(firm.floor.today).archive, media_type="application/zip")
 
     return [
-        Mount("/NorenWClientAPI", app=Gateway(firm.floor, Api(firm))),
+        Mount("/NorenWClientAPI", app=Gateway(firm, Api(firm))),
         Route("/NFO_symbols.txt.zip", instruments),
         *LoginPage(firm, WORDS).routes,
     ]

@@ -85,5 +85,5 @@ def routes(firm: Firm) -> list[BaseRoute]:
     return [
         Route("/instruments/NFO", instruments),
         *LoginPage(firm, WORDS).routes,
-        Mount("", app=Gateway(firm.floor, Api(firm))),
+        Mount("", app=Gateway(firm, Api(firm))),
     ]
