@@ -14,11 +14,11 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo bench test lint style types quick-tests sdk-tests journey-tests sdks lock clean stale
+.PHONY: help setup environments run demo bench test lint reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "  run and demo take PORT=$(PORT) and STATE=$(STATE) (the defaults)"
 
 run: setup ## start the local platform; Ctrl-C ends it
@@ -59,6 +59,14 @@ sdk-tests: setup sdks
 journey-tests:
 	@echo "tests: end to end, on a local platform of their own"
 	@.venv/bin/pytest -m e2e
+
+reference: setup ## write the documents that are made from the code
+	@PYTHONPATH=.:lambda_functions $(PYTHON) -m tests.integration.recording
+	@PYTHONPATH=.:lambda_functions $(PYTHON) -m sandbox.reference
+	@PYTHONPATH=.:lambda_functions $(PYTHON) -m sandbox.transcript tables
+
+transcript: setup ## play the partners' documents on the running platform, and write what it answers into them
+	@PYTHONPATH=.:lambda_functions $(PYTHON) -m sandbox.transcript "$(STATE)"
 
 # Set-up. Two of them at once (`make run` here, `make demo` there) take turns by a lock on this file.
 TAKE_TURNS = python3 -S -c 'import fcntl, os, sys; lock = os.open("Makefile", os.O_RDONLY); \

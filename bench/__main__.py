@@ -1,7 +1,6 @@
 """`python -m bench [NAME...] --state .local`: measure, and write what was found."""
 
-import os
-import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import record
-from bench.figures import Finding
+from bench import machine, record
+from bench.figures import Finding, Round
+from bench.machine import Spent
+from bench.progress import Progress
 from bench.record import Record
 from bench.registry import SUBJECTS, NoSuchSubject, chosen
 from bench.subject import Subject
@@ -34,17 +35,19 @@ def main(
 
 
 def _measured(subject: Subject, place: str, console: Console) -> Finding:
-    began = time.monotonic()
-    with console.status(f"{place} {subject.name}") as status:
-        finding = subject.measure(lambda busy: status.update(f"{place} {subject.name}: {busy}"))
-    console.print(f"{place} {subject.name} [dim]{time.monotonic() - began:.0f} s[/dim]")
-    return finding
+    before, shown = Spent.now(), Progress(console, f"{place} {subject.name}")
+    with shown.running():
+        finding = subject.measure(shown.tell)
+    after = Spent.now()
+    round_ = Round(f"{datetime.now(UTC):%Y-%m-%d}", after.at_s - before.at_s, after.others_since(before))
+    console.print(f"{place} {subject.name}: {round_.seconds:.0f} s", highlight=False)
+    return finding._replace(round=round_)
 
 
 def _conclude(kept: Record, subjects: list[Subject], console: Console) -> None:
     found = kept.sum_up(SUBJECTS)
     if len(found) == len(SUBJECTS):
-        record.PAGE.write_text(record.page(found, os.cpu_count() or 1))
+        record.PAGE.write_text(record.page(found, machine.described()))
     shown = Table(*record.HEAD)
     for subject in subjects:
         for figure in found[subject.name].figures:

@@ -6,6 +6,7 @@ The template is the sandbox's own iron condor, decided by the real planner from 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from quantleap.domain import planning
 from quantleap.domain.account import BrokerAccount, Session
@@ -75,6 +76,7 @@ def due(boundary: datetime) -> Due:
     )
 
 
+@cache
 def decision(boundary: datetime) -> Decision:
     """The orders of the run at that boundary, as the planner decides them."""
     on, what, template = boundary.astimezone(IST).date(), due(boundary), basket(boundary)

@@ -12,6 +12,7 @@ from quantleap.domain.basket import Basket
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.execution import Decision, Due, Plan, Seat
+from quantleap.domain.halts import Halt
 from quantleap.domain.market import Snapshot
 from quantleap.domain.partner import Environment
 from quantleap.domain.sessions import AlwaysOpen
@@ -53,6 +54,10 @@ class Ports:
         """Its subscribers, each read into our model as the table's adapter does."""
         return list(crowd.seats(self._subscribers))
 
+    def list(self) -> Sequence[Halt]:
+        """Nothing is halted."""
+        return ()
+
     def snapshot(self, index: Index, expiry: date) -> Snapshot:  # noqa: ARG002 - the port's arguments
         """The market."""
         return crowd.snapshot(index, self._boundary)
@@ -85,6 +90,7 @@ def timer(subscribers: int, boundary: datetime, bucket: Bucket, shard_size: int 
         baskets=ports,
         subscriptions=ports,
         runs=ports,
+        halts=ports,
         plans=S3PlanStore(client, "plans"),
         feed=ports,
         masters=ports,

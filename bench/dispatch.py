@@ -9,8 +9,8 @@ from bench.subject import Subject, Tell
 
 SUBSCRIBERS = 250
 LATENCY_MS = 250
-PROCESSES = 6
-ROUNDS = 10
+PROCESSES = 5
+ROUNDS = 6
 ORDERS = 4
 """For each subscriber."""
 

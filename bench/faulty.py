@@ -41,6 +41,7 @@ class FaultyBroker:
     """Zebu's wire, as `FakeLines` of the tests' engine speak to it; it outlives the workers that call."""
 
     refuse_connections = False
+    hangs_up_after_s = math.inf
 
     def __init__(
         self,

@@ -68,6 +68,18 @@ class Figure(NamedTuple):
         return cls(**{**kept, "target": target})
 
 
+class Round(NamedTuple):
+    """When a subject was measured, how long it took, and the share of all cores that others used meanwhile."""
+
+    day: str
+    seconds: float
+    others: float | None
+
+    def __str__(self) -> str:
+        beside = "" if self.others is None else f"; other programs used {self.others:.0%} of the machine meanwhile"
+        return f"Measured on {self.day} in {show(round(self.seconds))} s{beside}."
+
+
 class Finding(NamedTuple):
     """All that one subject measured.
 
@@ -78,15 +90,18 @@ class Finding(NamedTuple):
     figures: Sequence[Figure]
     how: str
     notes: Sequence[str] = ()
+    round: Round | None = None
 
     def dump(self) -> dict[str, Any]:
         """The finding as it is kept between runs."""
-        return {"figures": [figure.dump() for figure in self.figures], "how": self.how, "notes": list(self.notes)}
+        return {**self._asdict(), "figures": [figure.dump() for figure in self.figures]}
 
     @classmethod
     def load(cls, kept: dict[str, Any]) -> Self:
         """The finding as it was kept."""
-        return cls([Figure.load(each) for each in kept["figures"]], kept["how"], kept["notes"])
+        measured = kept.get("round")
+        figures = [Figure.load(each) for each in kept["figures"]]
+        return cls(figures, kept["how"], kept["notes"], None if measured is None else Round(*measured))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

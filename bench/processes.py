@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,15 +57,12 @@ def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def lines(command: Sequence[str], authority: Path | None, cores: set[int]) -> Iterator[str]:
+def lines(command: Sequence[str], cores: set[int], told: Mapping[str, str]) -> Iterator[str]:
     """What a program writes, line by line, as it runs on its cores; raises when it fails.
 
-    It trusts `authority` whichever HTTP client it uses.
+    It is told these variables beside those of this process.
     """
-    trusted = {} if authority is None else {"SSL_CERT_FILE": str(authority), "REQUESTS_CA_BUNDLE": str(authority)}
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **trusted}, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True) as process:
         _pin(process.pid, cores)
         assert process.stdout is not None  # noqa: S101 - it was asked for
         yield from process.stdout
@@ -80,9 +77,13 @@ def results(
     python: str = sys.executable,
     cores: set[int] = MEASURED,
 ) -> Iterator[Any]:
-    """What a module writes as lines of JSON; on the core that is measured, where nothing else is said."""
+    """What a module writes as lines of JSON; on the core that is measured, where nothing else is said.
+
+    It trusts `authority` whichever HTTP client it uses.
+    """
     command = [python, "-m", module, *map(str, arguments)]
-    return (json.loads(line) for line in lines(command, authority, cores))
+    told = {} if authority is None else {"SSL_CERT_FILE": str(authority), "REQUESTS_CA_BUNDLE": str(authority)}
+    return (json.loads(line) for line in lines(command, cores, told))
 
 
 def _pin(process: int, cores: set[int]) -> None:

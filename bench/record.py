@@ -13,8 +13,8 @@ INTRODUCTION = """\
 # Benchmarks
 
 Made by `make bench`, which measures everything anew, and writes this page and `.local/bench.json`. Percentiles and
-ratios say more than absolute times: the machine has {cores} cores, and the broker, the peers and whatever else runs
-share them. Where a figure has a peer, both were measured in the same run.
+ratios say more than absolute times: the broker, the peers and whatever else runs share the machine with what is
+measured. Where a figure has a peer, both were measured in the same run. Measured on {machine}.
 """
 
 HEAD = ("figure", "value", "unit", "peer", "peer's value", "target", "reached")
@@ -48,13 +48,13 @@ class Record:
         return self._folder / f"{subject.name}.json"
 
 
-def page(found: Mapping[str, Finding], cores: int) -> str:
-    """The page of all findings."""
+def page(found: Mapping[str, Finding], machine: str) -> str:
+    """The page of all findings on a machine."""
     rows = [row(figure) for finding in found.values() for figure in finding.figures]
-    parts = [INTRODUCTION.format(cores=cores), table(HEAD, rows), "", "## How each was measured, and what was seen"]
+    parts = [INTRODUCTION.format(machine=machine), table(HEAD, rows), "", "## How each was measured, and what was seen"]
     for name, finding in found.items():
         parts += ["", f"### {name}", "", finding.how]
-        parts += [f"\n{note}" for note in finding.notes]
+        parts += [f"\n{note}" for note in (*finding.notes, finding.round) if note]
     return "\n".join(parts) + "\n"
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench import adapters, dispatch, faults, orders, planning, scale
+from bench import adapters, api, cold, dispatch, faults, masters, orders, planning, rates, scale
 from bench.subject import Subject
 
 SUBJECTS: Sequence[Subject] = (
     dispatch.SUBJECT,
     orders.SUBJECT,
     adapters.SUBJECT,
+    masters.SUBJECT,
     planning.SUBJECT,
+    api.SUBJECT,
+    cold.SUBJECT,
+    rates.SUBJECT,
     faults.SUBJECT,
     scale.SUBJECT,
 )

@@ -1,4 +1,4 @@
-"""Where CPU time goes: the stack is looked at every millisecond of it, as often as it is spent."""
+"""Where CPU time goes: the stack is looked at whenever some of it was spent."""
 
 import signal
 from collections import Counter
@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NamedTuple
 
 EVERY_S = 0.001
+"""As asked for; a kernel may look less often, and as evenly."""
 
 
 class Part(NamedTuple):

@@ -1,6 +1,7 @@
 """One template at 1,000 to 1,000,000 subscribers: the real planner and workers in virtual time, under AWS's quotas.
 
-`python -m bench.scale SUBSCRIBERS ADMITTED_PER_S WARM_LEAD_S` plays one run and writes one line of JSON.
+`python -m bench.scale SUBSCRIBERS ADMITTED_PER_S/WARM_LEAD_S...` plans one run, plays it at each broker with each lead
+and writes one line of JSON for each.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +35,11 @@ ADMITTED = (math.inf, 20_000, 5_000)
 
 LONG_LEAD_S = 60.0
 
-MOST_WORKERS = 40
+PLAYS = {size: [f"{admitted}/{WARM_LEAD_S}" for admitted in ADMITTED] for size in SIZES}
+PLAYS[SIZES[-1]].append(f"{math.inf}/{LONG_LEAD_S}")
+"""Every size at every broker, and the largest with a longer lead."""
+
+MOST_WORKERS = 20
 """Of a run's workers so many are played, evenly over the order in which they start; a broker that admits so many
 orders in a second admits their share."""
 
@@ -46,13 +52,21 @@ OPENED_TOKENS_S = 10_000
 
 
 def measure(tell: Tell) -> Finding:
-    """Play every size at every broker, and the largest with a longer lead."""
-    plays = [(size, admitted, WARM_LEAD_S) for size in SIZES for admitted in ADMITTED]
-    plays.append((SIZES[-1], math.inf, LONG_LEAD_S))
-    played: list[Played] = []
-    for size, admitted, lead in plays:
-        tell(f"{size:,} subscribers, {admitted:,.0f} orders/s admitted")
-        played += [Played(**each) for each in processes.results("bench.scale", size, admitted, lead)]
+    """Play every size at every broker, and the largest with a longer lead too; the sizes side by side."""
+    played: dict[int, list[Played]] = {size: [] for size in SIZES}
+
+    def one(size: int) -> None:
+        for found in processes.results("bench.scale", size, *PLAYS[size], cores=set(processes.CORES)):
+            played[size].append(Played(**found))
+            tell(f"{sum(map(len, played.values()))} of {sum(map(len, PLAYS.values()))} runs")
+
+    with ThreadPoolExecutor(len(processes.CORES)) as pool:
+        list(pool.map(one, reversed(SIZES)))
+    return finding([each for size in SIZES for each in played[size]])
+
+
+def finding(played: Sequence[Played]) -> Finding:
+    """When the last order left, where the broker takes all; everything else goes to a page of its own."""
     scale_page.write(played)
     figures = [
         Figure(f"scale_{each.subscribers // 1000}k_last_order_s", each.last_order_s, "s after T")
@@ -62,16 +76,22 @@ def measure(tell: Tell) -> Finding:
     return Finding(figures, f"The tables, and what they mean, are in `{scale_page.PAGE}`.")
 
 
-def play(subscribers: int, admitted_per_s: float, warm_lead_s: float) -> Played:
-    """Plan the whole run, then play a sample of its workers."""
+def play(subscribers: int, plays: Iterable[str]) -> Iterator[Played]:
+    """Plan the whole run once, then play a sample of its workers at each broker with each lead."""
     watch = Stopwatch()
     timer = desk.timer(subscribers, BOUNDARY, desk.Bucket(), SHARD_SIZE)
     with watch.timing("plan"):
         (made,) = precision_timer.plan(timer, [crowd.due(BOUNDARY)])
         precision_timer.decide(timer, [made])
-    workers = sample(made.shards)
+    for admitted_per_s, lead in (map(float, each.split("/")) for each in plays):
+        yield worked(subscribers, made.shards, admitted_per_s, lead)._replace(plan_s=watch.seconds["plan"])
+
+
+def worked(subscribers: int, shards: int, admitted_per_s: float, warm_lead_s: float) -> Played:
+    """What a sample of a run's workers comes to."""
+    workers = sample(shards)
     chance = random.Random(subscribers)
-    share = len(workers) / made.shards
+    share = len(workers) / shards
     broker = FaultyBroker(chance, Odds.calm(LATENCY_S, SPREAD), admitted_per_s * share)
     loop = VirtualLoop(BOUNDARY - timedelta(seconds=warm_lead_s))
     stores = [crowd.store(min(SHARD_SIZE, subscribers), BOUNDARY, number * SHARD_SIZE) for number in workers]
@@ -83,7 +103,7 @@ def play(subscribers: int, admitted_per_s: float, warm_lead_s: float) -> Played:
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(every())
-    return _summed(stores, broker, loop, watch, Played(subscribers, admitted_per_s, warm_lead_s, units, *_EMPTY))
+    return _summed(stores, broker, loop, Played(subscribers, admitted_per_s, warm_lead_s, units, *_EMPTY))
 
 
 def sample(shards: int) -> list[int]:
@@ -119,15 +139,12 @@ async def _worker(store: Store, broker: FaultyBroker, after: float) -> None:
 _EMPTY: tuple[Any, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, {}, 0.0)
 
 
-def _summed(
-    stores: Sequence[Store], broker: FaultyBroker, loop: VirtualLoop, watch: Stopwatch, played: Played
-) -> Played:
+def _summed(stores: Sequence[Store], broker: FaultyBroker, loop: VirtualLoop, played: Played) -> Played:
     tickets = [ticket for store in stores for ticket in store.tickets.values()]
     intents: list[Intent] = [intent for ticket in tickets for intent in ticket.intents]
     sent = [float(intent.sent_after_ms) / 1000 for intent in intents if intent.sent_after_ms is not None]
     boundary_s = to_ns(BOUNDARY) / 1e9
     return played._replace(
-        plan_s=watch.seconds["plan"],
         first_order_s=min(sent, default=math.nan),
         last_order_s=max(sent, default=math.nan),
         last_arrival_s=broker.last_arrival_s - boundary_s,
@@ -140,4 +157,6 @@ def _summed(
 SUBJECT = Subject("scale", tuple(f"scale_{size // 1000}k_last_order_s" for size in SIZES), measure)
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(play(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))._asdict()) + "\n")
+    for each in play(int(sys.argv[1]), sys.argv[2:]):
+        sys.stdout.write(json.dumps(each._asdict()) + "\n")
+        sys.stdout.flush()

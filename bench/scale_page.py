@@ -49,8 +49,8 @@ def write(played: Sequence[Played], page: Path = PAGE) -> None:
 def filled(text: str, tables: dict[str, str]) -> str:
     """A page with each table between its two marks, whatever stood there."""
     for name, made in tables.items():
-        marks = re.compile(rf"(<!-- {name}: made by `make bench` -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
-        text = marks.sub(lambda found, made=made: found[1] + made + found[2], text)  # type: ignore[misc]
+        marks = re.compile(rf"(<!-- {name}: made by `make bench` -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        text = marks.sub(lambda found, made=made: f"{found[1]}{made}\n{found[2]}", text)  # type: ignore[misc]
     return text
 
 

@@ -18,7 +18,8 @@ from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.broker import Broker
 from quantleap.domain.execution import Timing
 from quantleap.domain.partner import Environment
-from quantleap.services.shard import Desk, Errand, serve
+from quantleap.services.desk import Desk, Errand
+from quantleap.services.shard import serve
 from tests.engine import FakeZebu, Store, a_desk, an_errand
 
 LEAD = timedelta(seconds=2.5)
@@ -62,7 +63,7 @@ def play(url: str, subscribers: int) -> Round:
     boundary = datetime.now(UTC) + LEAD
     store = crowd.store(subscribers, boundary)
     began = time.process_time()
-    report = asyncio.run(serve(desk(store, url), errand(boundary)))
+    report = asyncio.run(serve(desk(store, url), errand(boundary))).report
     spent = time.process_time() - began
     firsts = (min(i.sent_after_ms for i in t.intents if i.sent_after_ms is not None) for t in store.tickets.values())
     return Round(dict(report.counts), sorted(float(first) for first in firsts), spent)

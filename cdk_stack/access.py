@@ -8,17 +8,20 @@ from typing import NamedTuple
 from aws_cdk import aws_dynamodb as dynamodb
 
 from cdk_stack.constructs.credential_vault import CredentialVault, Use
+from cdk_stack.constructs.events import Events
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.plans_bucket import PlansBucket
 
 
 class Access(NamedTuple):
-    """Actions on the table, what it does with the vault, and actions on the plans and on lists of contracts."""
+    """Actions on the table and its stream, what it does with the vault, and actions on plans, masters and the bus."""
 
     table: tuple[str, ...]
     vault: Use | None = None
     plans: tuple[str, ...] = ()
     masters: tuple[str, ...] = ()
+    stream: tuple[str, ...] = ()
+    bus: tuple[str, ...] = ()
 
 
 ACCESS = {
@@ -28,7 +31,7 @@ ACCESS = {
     "subscription-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
     ),
-    "basket-manager": Access(("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
+    "basket-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
     "broker-account-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         vault=Use.KEEP,
@@ -43,11 +46,26 @@ ACCESS = {
         vault=Use.UNLOCK,
         plans=("GetObject",),
     ),
-    "instrument-masters": Access(("Query", "BatchGetItem"), vault=Use.UNLOCK, masters=("GetObject", "PutObject")),
+    "instrument-masters": Access(
+        ("BatchGetItem", "Query", "PutItem", "UpdateItem"), vault=Use.UNLOCK, masters=("GetObject", "PutObject")
+    ),
+    "rehearsal": Access(
+        ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"),
+        vault=Use.UNLOCK,
+        masters=("GetObject", "PutObject"),
+    ),
+    "event-relay": Access(("Query",), stream=("DescribeStream", "GetRecords", "GetShardIterator"), bus=("PutEvents",)),
 }
 
 
-def grant_access(functions: Functions, *, table: dynamodb.ITableV2, plans: PlansBucket, vault: CredentialVault) -> None:
+def grant_access(
+    functions: Functions,
+    *,
+    table: dynamodb.ITableV2,
+    plans: PlansBucket,
+    vault: CredentialVault,
+    events: Events,
+) -> None:
     """Write every function's role."""
     for name, access in ACCESS.items():
         function = functions[name]
@@ -58,3 +76,8 @@ def grant_access(functions: Functions, *, table: dynamodb.ITableV2, plans: Plans
             plans.grant(function, *(f"s3:{action}" for action in access.plans))
         if access.masters:
             plans.grant_masters(function, *(f"s3:{action}" for action in access.masters))
+        if access.stream:
+            table.grant_stream(function, *(f"dynamodb:{action}" for action in access.stream))
+            table.grant_table_list_streams(function)
+        if access.bus:
+            events.grant(function, *(f"events:{action}" for action in access.bus))

@@ -1,18 +1,21 @@
 """The whole of one stage."""
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_stack.access import grant_access
 from cdk_stack.bundling import FunctionCode
-from cdk_stack.constructs.alarms import Alarms
+from cdk_stack.constructs.alarms import Alarms, Limit
 from cdk_stack.constructs.credential_vault import CredentialVault
+from cdk_stack.constructs.events import LATE, Events
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.identity import Identity
 from cdk_stack.constructs.instrument_masters import InstrumentMasters
 from cdk_stack.constructs.partner_api import PartnerApi
 from cdk_stack.constructs.plans_bucket import PlansBucket
 from cdk_stack.constructs.precision_timer import PrecisionTimer
+from cdk_stack.constructs.rehearsals import Rehearsals
 from cdk_stack.constructs.trading_table import TradingTable
 from cdk_stack.environment import environment
 from cdk_stack.stage import Stage as StageSettings
@@ -42,8 +45,10 @@ class OptionsTradingStack(Stack):
             self, "PartnerApi", stage=stage, functions=self.functions, pool=self.identity.pool
         )
         self.masters = InstrumentMasters(self, "InstrumentMasters", prefix=stage.prefix, functions=self.functions)
-        grant_access(self.functions, table=self.trading.table, plans=self.plans, vault=self.vault)
-        self._let_partners_try_the_timer()
+        self.rehearsals = Rehearsals(self, "Rehearsals", prefix=stage.prefix, functions=self.functions)
+        self.events = Events(self, "Events", stage=stage, functions=self.functions, table=self.trading.table)
+        grant_access(self.functions, table=self.trading.table, plans=self.plans, vault=self.vault, events=self.events)
+        self._let_functions_start_the_timer()
         self.alarms = self._alarms(stage.prefix)
         self._outputs()
 
@@ -55,11 +60,13 @@ class OptionsTradingStack(Stack):
             vault_key=self.vault.key_id,
         )
 
-    def _let_partners_try_the_timer(self) -> None:
-        """A sandbox run is started by a request instead of the schedule."""
-        starter = self.functions["execution-manager"]
-        self.timer.machine.grant_start_execution(starter)
-        starter.add_environment("PRECISION_TIMER_ARN", self.timer.machine.state_machine_arn)
+    def _let_functions_start_the_timer(self) -> None:
+        """Runs outside the schedule: a partner's sandbox, a halt that squares off, halves that are unwound."""
+        for name in ("execution-manager", "basket-manager", "precision-timer-report"):
+            self.functions[name].add_to_role_policy(
+                iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.timer.arn])
+            )
+            self.functions[name].add_environment("PRECISION_TIMER_ARN", self.timer.arn)
 
     def _alarms(self, prefix: str) -> Alarms:
         return Alarms(
@@ -70,12 +77,17 @@ class OptionsTradingStack(Stack):
                 "boundary-missed": self.timer.missed.metric_approximate_number_of_messages_visible(),
                 "timer-failed": self.timer.machine.metric_failed(),
                 "executor-failed": self.functions["strategy-executor"].metric_errors(),
+                "position-left-half": self.timer.left_half,
+                "shards-missing": self.timer.shards_missing,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,
                 "lot-sizes-differ": self.masters.different_lots,
+                "trading-calendar-ends": self.rehearsals.calendar_ends,
                 # Not the authorizer's errors: it turns every wrong key away by raising one.
                 "api-failed": self.partner_api.api.metric_server_error(),
+                "event-not-delivered": self.events.undelivered.metric_approximate_number_of_messages_visible(),
             },
+            limits={"events-late": Limit(self.events.age, LATE.to_milliseconds())},
         )
 
     def _outputs(self) -> None:
@@ -88,6 +100,7 @@ class OptionsTradingStack(Stack):
             "PlansBucket": self.plans.bucket.bucket_name,
             "StateMachineArn": self.timer.machine.state_machine_arn,
             "AlarmTopicArn": self.alarms.topic.topic_arn,
+            "EventBusName": self.events.bus.event_bus_name,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

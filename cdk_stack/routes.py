@@ -33,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
         "marketplace-manager",
         Auth.PUBLIC,
         "GET /health",
+        "GET /openapi.json",
         "GET /marketplace/templates",
         "GET /marketplace/templates/{template_id}",
     ),
@@ -53,6 +54,7 @@ ROUTES: tuple[Route, ...] = (
         "PUT /partner/subscriptions/{subscription_id}/pause",
         "PUT /partner/subscriptions/{subscription_id}/resume",
         "GET /partner/readiness",
+        "POST /partner/deep-links",
     ),
     *_routes(
         "broker-account-manager",
@@ -70,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
         "GET /partner/executions/{run_id}",
         "POST /partner/sandbox/executions",
     ),
+    *_routes("execution-manager", Auth.USER, "GET /user/executions"),
     *_routes(
         "subscription-manager",
         Auth.USER,
@@ -104,6 +107,7 @@ ROUTES: tuple[Route, ...] = (
         "POST /options/baskets/{basket_id}/versions/{number}/approve",
         "GET /admin/halts",
         "GET,PUT,DELETE /admin/halts/{scope}",
+        "GET /admin/calendar",
     ),
     *_routes(
         "marketplace-manager",

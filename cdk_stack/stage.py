@@ -43,6 +43,7 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     simulated_broker_url: Url | None = None
     market_feed_url: Url | None = None
     egress_ip: Annotated[str, Field(pattern=IP_V4)] | None = None
+    app_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
     market_hours: Literal["exchange", "always"]
     keep_data: bool
     credential_vault: Literal["secrets_manager", "kms_envelope"] = "secrets_manager"
@@ -52,6 +53,7 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     warm_lead_s: Annotated[Seconds, Field(le=LONGEST_WARM_LEAD_S)]
     last_look_lead_s: Seconds
     sandbox_lead_s: Seconds
+    urgent_lead_s: Seconds
     max_lateness_s: Seconds
     shard_size: Annotated[PositiveInt, Field(le=1000)]
 

@@ -36,4 +36,6 @@ INDEXES = (
         ("subscription_id", "partner_id", "tenant", "allocations", "status", "entity_type", "version"),
     ),
     Index("PartnerSubscriptions", Key("tenant"), Key("subscription_status_date")),
+    # Names tickets alone: it is written with a ticket, and not again when the ticket changes.
+    Index("UserExecutions", Key("executed_for"), Key("executed_run"), ("entity_type",)),
 )

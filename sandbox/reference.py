@@ -1,4 +1,4 @@
-"""Pages of the documentation that are made from the code: `python -m sandbox.reference` writes them anew."""
+"""Pages of the documentation that are made from the code: `make reference` writes them anew."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -7,6 +7,7 @@ from pathlib import Path
 from quantleap.adapters.brokers.directory import BROKERS, capabilities
 from quantleap.domain.broker import BrokerFailure, Vocabulary
 from quantleap.domain.capabilities import Binding, Capability, Pace
+from sandbox.openapi import files as openapi
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -15,7 +16,7 @@ SPANS = {1: "s", 60: "min", 1800: "30 min", 3600: "h", 86_400: "day"}
 
 PARTNERS = """# Brokers
 
-Made from the code by `python -m sandbox.reference`. The same as data: `GET /brokers`, or `GET /partner/brokers` with
+Made from the code by `make reference`. The same as data: `GET /brokers`, or `GET /partner/brokers` with
 your key. What is marked * no document of the broker's confirms; we verify it with the broker before real orders.
 
 {offers}
@@ -37,7 +38,7 @@ your key. What is marked * no document of the broker's confirms; we verify it wi
 
 ERRORS = """# Brokers' words for failures
 
-Made from the code by `python -m sandbox.reference`. Every failure of a broker is one of ours. Its code counts first;
+Made from the code by `make reference`. Every failure of a broker is one of ours. Its code counts first;
 one that only says `refused` or `bad_input`, and a text without a code, leave it to the first phrase below that the
 text contains, in any case and spacing. A refusal with neither is `refused`. What cannot be read is `unknown`.
 
@@ -58,7 +59,11 @@ def pages() -> Mapping[Path, str]:
     partners = PARTNERS.format(offers=_table(_offers(known)), logins=_table(_logins(known)))
     words = "\n\n".join(_broker(each.title, BROKERS[each.broker_id](None).vocabulary) for each in known)
     errors = ERRORS.format(failures=_table(_failures()), brokers=words)
-    return {DOCS / "partner-docs/brokers.md": partners, DOCS / "internal-docs/broker-errors.md": errors}
+    return {
+        DOCS / "partner-docs/brokers.md": partners,
+        DOCS / "internal-docs/broker-errors.md": errors,
+        **openapi.files(DOCS / "partner-docs"),
+    }
 
 
 def _offers(known: Iterable[Capability]) -> Iterator[Cells]:

@@ -16,12 +16,12 @@ from quantleap.domain.basket import (
     Product,
     Side,
     Strategy,
-    StrikeRule,
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.execution import Due, Intent, Kind, Plan, State, Ticket
 from quantleap.domain.ids import PLATFORM_OWNER
 from quantleap.domain.partner import Environment, PartnerKey, RevenueShare, Tenant
+from quantleap.domain.strikes import AtmStrike
 from quantleap.domain.subscription import (
     Allocation,
     Attribution,
@@ -59,7 +59,7 @@ def counting() -> Callable[[str, int], str]:
 
 def a_strategy(**changes: Any) -> Strategy:
     def leg(side: Side, right: Right, offset: int) -> Leg:
-        return Leg(side=side, right=right, strike=StrikeRule(offset=offset))
+        return Leg(side=side, right=right, strike=AtmStrike(offset=offset))
 
     usual = Strategy(
         index=Index.NIFTY,

@@ -15,7 +15,7 @@ from cdk_stack.environment import environment
 from cdk_stack.stage import Stage, read_stage
 from cdk_stack.table_design import INDEXES, PARTITION, SORT, Index
 from quantleap.adapters.table import Table
-from quantleap.runtime import engine, wiring
+from quantleap.runtime import engine, relay, wiring
 from quantleap.runtime.settings import settings
 
 TABLE = "quantleap-test-trading-configurations"
@@ -51,11 +51,12 @@ def aws() -> Iterator[None]:
 def table(aws: None) -> Table:
     """An empty table with every index of the stack."""
     client = boto3.client("dynamodb")
-    client.create_table(**_schema())
+    client.create_table(**schema())
     return Table(client, TABLE)
 
 
-def _schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:
+    """The table as `create_table` wants it, with every index of the stack."""
     keys = {key.name: key.type for key in (PARTITION, SORT, *(k for i in INDEXES for k in (i.partition, i.sort)))}
     return {
         "TableName": TABLE,
@@ -103,6 +104,6 @@ def dev_stage() -> Stage:
 
 def forget() -> None:
     """Build everything anew when it is next asked for."""
-    for part in (*vars(wiring).values(), *vars(engine).values(), settings):
+    for part in (*vars(wiring).values(), *vars(engine).values(), *vars(relay).values(), settings):
         if hasattr(part, "cache_clear"):
             part.cache_clear()

@@ -21,12 +21,14 @@ from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.basket import Basket
 from quantleap.domain.broker import Answer, Broker, NotSent, Request, Unknown
 from quantleap.domain.contracts import Contract, Index, Right
-from quantleap.domain.errors import Conflict
+from quantleap.domain.errors import Conflict, Unavailable
+from quantleap.domain.events import Happening
 from quantleap.domain.execution import Decision, Lease, Report, Seat, Ticket, Timing
+from quantleap.domain.halts import Halt
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment
+from quantleap.services.desk import Desk, Errand
 from quantleap.services.gate import from_ns, to_ns
-from quantleap.services.shard import Desk, Errand
 
 T = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
 """09:20 on a Monday, IST."""
@@ -140,6 +142,8 @@ class FakeZebu:
     arrivals: list[datetime] = field(default_factory=list)
     behave: Callable[[dict[str, str], int], Behaviour] = lambda _order, _count: Behaviour()
     refuse_connections: bool = False
+    hangs_up_after_s: float = float("inf")
+    """How long an unused connection stays open."""
     book_fails: int = 0
     tries: int = 0
 
@@ -188,19 +192,24 @@ class FakeLine:
         self._broker = broker
         self._power = power
         self._is_open = False
+        self._used_ns = 0
 
     async def open(self) -> None:
         self._power.step()
         if self._broker.refuse_connections:
             message = "refused"
             raise NotSent(message)
-        self._is_open = True
+        if not self._is_open:
+            self._is_open, self._used_ns = True, _now_ns()
 
     def write(self, payload: bytes) -> Awaitable[Answer]:
         self._power.step()
+        if _now_ns() - self._used_ns > self._broker.hangs_up_after_s * 1e9:
+            self._is_open = False
         if not self._is_open:
             message = "closed"
             raise NotSent(message)
+        self._used_ns = _now_ns()
         wait, answer = self._broker.answer(payload)
         self._power.step()
         return asyncio.ensure_future(self._later(wait, answer))
@@ -254,6 +263,9 @@ class Store:
     statuses: dict[str, str] = field(default_factory=dict)
     accounts: dict[tuple[str, str], BrokerAccount] = field(default_factory=dict)
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    halts: list[Halt] = field(default_factory=list)
+    events: dict[str, Happening] = field(default_factory=dict)
+    blind: bool = False
 
 
 class FakeDesk:
@@ -317,12 +329,18 @@ class FakeDesk:
         self._power.step()
         return next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
 
-    def settle(self, ticket: Ticket) -> None:
+    def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         self._power.step()
         stored = self._store.tickets[ticket.name]
         self._fence(overtaken=stored.settled or stored.lease != ticket.lease)
         self._store.tickets[ticket.name] = ticket
+        self._tell(told)
         self._power.step()
+
+    def _tell(self, told: Sequence[Happening]) -> None:
+        for each in told:
+            assert each.event_id not in self._store.events, "told twice"
+            self._store.events[each.event_id] = each
 
     def _fence(self, *, overtaken: bool) -> None:
         if overtaken:
@@ -347,22 +365,56 @@ class FakeDesk:
         self._power.step()
         return {name: self._store.accounts[name] for name in names if name in self._store.accounts}
 
+    def account(self, user_id: str, client_id: str) -> BrokerAccount:
+        self._power.step()
+        return self._store.accounts[user_id, client_id]
+
+    def save(self, account: BrokerAccount, told: Sequence[Happening] = ()) -> None:
+        self._power.step()
+        self._store.accounts[account.user_id, account.client_id] = account
+        self._tell(told)
+        self._power.step()
+
     def sessions(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Session]:
         self._power.step()
         return {name: self._store.sessions[name] for name in names if name in self._store.sessions}
+
+
+class FakeAccounts:
+    """The accounts of a store."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self.many, self.get, self.save = desk.many, desk.account, desk.save
+
+
+class FakeHalts:
+    """The halts of a store; a `blind` one cannot be read."""
+
+    def __init__(self, store: Store, power: Power) -> None:
+        self._store = store
+        self._power = power
+
+    def list(self) -> Sequence[Halt]:
+        self._power.step()
+        if self._store.blind:
+            raise Unavailable("the table does not answer")
+        return tuple(self._store.halts)
 
 
 def a_desk(store: Store, broker: FakeZebu, power: Power | None = None, timing: Timing | None = None) -> Desk:
     """A worker's desk over a store and a broker."""
     power = power or Power()
     ports: Any = FakeDesk(store, power)
+    accounts: Any = FakeAccounts(ports)
+    halts: Any = FakeHalts(store, power)
     return Desk(
         runs=ports,
         plans=ports,
         baskets=ports,
         subscriptions=ports,
-        accounts=ports,
+        accounts=accounts,
         vault=ports,
+        halts=halts,
         brokers=FakeBrokers(),
         lines=FakeLines(broker, power),
         timer=VirtualTimer(power),

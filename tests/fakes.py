@@ -13,12 +13,15 @@ from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, BrokerFailure, Request
 from quantleap.domain.capabilities import Capability
 from quantleap.domain.clock import Clock
+from quantleap.domain.deep_links import DeepLink
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound, Unavailable
+from quantleap.domain.events import Happening
 from quantleap.domain.execution import Due, Plan, Report, Scheduled, Seat, Ticket
 from quantleap.domain.halts import Halt
 from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
 from quantleap.domain.ports import (
+    Around,
     Baskets,
     BrokerAccounts,
     Found,
@@ -48,6 +51,8 @@ class FakePartnerKeys:
         self.reads = 0
 
     def add(self, key: PartnerKey) -> None:
+        if key.api_key_id in self.held:
+            raise Conflict("there already")
         self.held[key.api_key_id] = key
 
     def get(self, api_key_id: str) -> PartnerKey:
@@ -116,6 +121,8 @@ class FakeBaskets:
             self.add(basket)
 
     def add(self, basket: Basket) -> None:
+        if basket.basket_id in self.held:
+            raise Conflict("there already")
         self.held[basket.basket_id] = basket
         self.states[basket.basket_id, 1] = basket.first
 
@@ -179,6 +186,7 @@ class FakeAccounts:
     def __init__(self, users: FakeUsers, *held: BrokerAccount) -> None:
         self._users = users
         self.held = {(account.user_id, account.client_id): account for account in held}
+        self.told: list[Happening] = []
         self.traded: Callable[[], Collection[tuple[str, str]]] = tuple
 
     def _owners(self, tenant: Tenant) -> dict[str, str]:
@@ -203,18 +211,25 @@ class FakeAccounts:
         except KeyError:
             raise NotFound("No such broker account") from None
 
-    def save(self, account: BrokerAccount) -> None:
-        if self.held[account.user_id, account.client_id].version != account.version - 1:
+    def save(self, account: BrokerAccount, told: Sequence[Happening] = ()) -> None:
+        now = self.held.get((account.user_id, account.client_id))
+        if now is None or now.version != account.version - 1:
             raise Conflict("changed meanwhile")
         self.held[account.user_id, account.client_id] = account
+        self.told += told
 
     def remove(self, account: BrokerAccount) -> None:
         key = account.user_id, account.client_id
         if key not in self.held:
             raise NotFound("No such broker account")
-        if key in self.traded():
-            raise Conflict("in use", code="broker_account_in_use")
+        self.refuse_in_use(account)
+        if self.held[key].version != account.version:
+            raise Conflict("changed meanwhile")
         del self.held[key]
+
+    def refuse_in_use(self, account: BrokerAccount) -> None:
+        if (account.user_id, account.client_id) in self.traded():
+            raise Conflict("in use", code="broker_account_in_use")
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
         try:
@@ -243,6 +258,17 @@ class FakeLogins:
 
     def take(self, state: str) -> OAuthState | None:
         return self.held.pop(state, None)
+
+
+class FakeDeepLinks:
+    def __init__(self) -> None:
+        self.held: dict[str, DeepLink] = {}
+
+    def start(self, token: str, link: DeepLink) -> None:
+        self.held[token] = link
+
+    def take(self, token: str) -> DeepLink | None:
+        return self.held.pop(token, None)
 
 
 class FakeVault:
@@ -314,6 +340,11 @@ class FakeSubscriptions:
         except KeyError:
             raise NotFound("No such subscription") from None
 
+    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
+        found = self._accounts.many((subscription.user_id, client_id) for client_id in client_ids)
+        basket = self._baskets.held.get(subscription.template_id)
+        return Around(basket, {client_id: account for (_, client_id), account in found.items()})
+
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         found = self.get(subscription_id)
         if found.tenant != tenant.key:
@@ -337,7 +368,7 @@ class FakeSubscriptions:
         self._count(cancelled.template_id, -1)
 
     def close(self, template_id: str, at: datetime, most: int) -> int:
-        closing = self._living(template_id)[:most]
+        closing = self._found(template_id)[:most]
         for each in closing:
             self.cancel(each.after(Action.CANCEL, at))
         return len(closing)
@@ -361,8 +392,14 @@ class FakeSubscriptions:
     def seats(self, template_id: str) -> Sequence[Seat]:
         return [
             Seat(each.subscription_id, each.user_id, each.tenant, each.status, each.allocations)
-            for each in self._living(template_id)
+            for each in self._found(template_id)
         ]
+
+    def _found(self, template_id: str) -> list[Subscription]:
+        """As the index has it: whoever looks into as many shards as the template has."""
+        basket = self._baskets.held.get(template_id)
+        shards = 1 if basket is None else basket.subscriber_shards
+        return [each for each in self._living(template_id) if each.index_shard < shards]
 
     def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         return {name: self.held[name].status for _, name in names if name in self.held}
@@ -379,15 +416,18 @@ class FakeIdempotency:
         self.held: dict[str, tuple[Record, datetime]] = {}
         self.failing = False
 
-    def begin(self, attempt: Attempt) -> Record | None:
-        if attempt.name in self.held:
+    def begin(self, attempt: Attempt) -> Record:
+        until, seed = attempt.at + KEPT, attempt.token
+        if attempt.name in self.held and attempt.at < self.held[attempt.name][1]:
             record, until = self.held[attempt.name]
-            abandoned = not record.answered and record.running_until <= attempt.at
-            if attempt.at < until and not (abandoned and record.fingerprint == attempt.fingerprint):
+            if not record.abandoned(attempt):
                 return record
-        began = Record(fingerprint=attempt.fingerprint, token=attempt.token, running_until=attempt.at + LEASE)
-        self.held[attempt.name] = began, attempt.at + KEPT
-        return None
+            seed = record.seed
+        began = Record(
+            fingerprint=attempt.fingerprint, token=attempt.token, seed=seed, running_until=attempt.at + LEASE
+        )
+        self.held[attempt.name] = began, until
+        return began
 
     def finish(self, attempt: Attempt, status: int, body: str | None) -> None:
         if self.failing:
@@ -535,6 +575,10 @@ class FakeRuns:
     plans: dict[str, Plan] = field(default_factory=dict)
     kept: list[Ticket] = field(default_factory=list)
     closed: dict[str, Report] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+
+    def reported(self, run_id: str, shards: Iterable[int]) -> set[int]:
+        return self.told & set(shards)
 
     def announce(self, tenant: Tenant, due: Due) -> None:
         plan = Plan(due=due, plan_id="", shards=0, tenants={tenant.key: ()}, venues=())

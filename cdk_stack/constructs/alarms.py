@@ -1,6 +1,7 @@
 """What somebody should be woken for."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,19 +11,34 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 
-class Alarms(Construct):
-    """One alarm for each thing that should never happen, all told to one topic."""
+class Limit(NamedTuple):
+    """What a metric must stay below."""
 
-    def __init__(self, scope: Construct, id_: str, *, prefix: str, never: Mapping[str, cloudwatch.Metric]) -> None:
+    metric: cloudwatch.Metric
+    below: float
+
+
+class Alarms(Construct):
+    """One alarm for each thing that should never happen, or stay below a limit, all told to one topic."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        prefix: str,
+        never: Mapping[str, cloudwatch.Metric],
+        limits: Mapping[str, Limit],
+    ) -> None:
         super().__init__(scope, id_)
         self.topic = sns.Topic(self, "Topic", topic_name=f"{prefix}-alarms", enforce_ssl=True)
         self._let_alarms_speak()
-        for name, metric in never.items():
+        for name, (metric, below) in {**{name: Limit(each, 1) for name, each in never.items()}, **limits}.items():
             alarm = metric.with_(period=Duration.minutes(1)).create_alarm(
                 self,
                 "".join(word.title() for word in name.split("-")),
                 alarm_name=f"{prefix}-{name}",
-                threshold=1,
+                threshold=below,
                 evaluation_periods=1,
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

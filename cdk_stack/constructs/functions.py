@@ -40,7 +40,9 @@ FUNCTIONS = (
     Spec("precision-timer-decide", "precision_timer.decide", memory_mb=ONE_CORE_MB, timeout_s=20),
     Spec("precision-timer-report", "precision_timer.report", memory_mb=1024, timeout_s=60),
     Spec("instrument-masters", "instrument_masters.handler", memory_mb=ONE_CORE_MB, timeout_s=300),  # 40 MB of JSON
+    Spec("rehearsal", "rehearsal.handler", memory_mb=ONE_CORE_MB, timeout_s=300),  # reads every account that is due
     Spec("strategy-executor", "strategy_executor.handler", memory_mb=ONE_CORE_MB, timeout_s=180),
+    Spec("event-relay", "event_relay.handler", timeout_s=60),
 )
 
 

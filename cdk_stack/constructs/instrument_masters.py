@@ -16,7 +16,7 @@ A list that is good already is left alone; one that was late or bad, or that its
 logged in, is had at one of the later looks.
 """
 
-READERS = ("instrument-masters", "precision-timer-decide")
+READERS = ("instrument-masters", "precision-timer-decide", "rehearsal")
 """Functions that examine lists, and say so in their logs."""
 
 REFUSED = "instrument master refused"

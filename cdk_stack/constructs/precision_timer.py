@@ -3,7 +3,8 @@
 Outcomes are data, told apart by Choice; errors are faults, and only faults are tried again.
 """
 
-from aws_cdk import Duration, RemovalPolicy, TimeZone
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, TimeZone
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -36,10 +37,15 @@ class PrecisionTimer(Construct):
             retention=logs.RetentionDays[stage.log_retention],
             removal_policy=removal,
         )
+        name = f"{stage.prefix}-precision-timer"
+        self.arn = Stack.of(self).format_arn(
+            service="states", resource="stateMachine", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        """Made of the name: a step that starts the machine anew may not depend on the machine that calls it."""
         self.machine = sfn.StateMachine(
             self,
             "Machine",
-            state_machine_name=f"{stage.prefix}-precision-timer",
+            state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_chainable(self._definition(plans)),
             logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ERROR, include_execution_data=False),
@@ -52,6 +58,8 @@ class PrecisionTimer(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        self.left_half = _told_by_report("run_incomplete", stage)
+        self.shards_missing = _told_by_report("run_missing_shards", stage)
         self._start_every_market_minute(f"{stage.prefix}-market-minutes")
 
     def _start_every_market_minute(self, name: str) -> None:
@@ -117,6 +125,13 @@ class PrecisionTimer(Construct):
 
     def _task(self, step: str, payload: sfn.TaskInput | None = None) -> tasks.LambdaInvoke:
         return _task(self, step, self._functions[f"precision-timer-{step.lower()}"], payload)
+
+
+def _told_by_report(name: str, stage: Stage) -> cloudwatch.Metric:
+    """A figure of the runs, as the last step writes it into its log (embedded metric format)."""
+    return cloudwatch.Metric(
+        namespace="QuantLeap", metric_name=name, dimensions_map={"stage": stage.name}, statistic="Sum"
+    )
 
 
 def _task(

@@ -58,6 +58,8 @@ class Fault(StrEnum):
     """Placed, then the right answer under the content type of a web page."""
     SLOW_DRIP = "slow_drip"
     """Placed, then the right answer in many pieces with pauses between."""
+    ANSWERED_TWICE = "answered_twice"
+    """Placed once, then the right answer, and on the same connection once more."""
     SESSION_KILLED = "session_killed"
     """Placed, then the client's sessions end and the connection is cut."""
     TIMEOUT = "timeout"
@@ -92,6 +94,7 @@ class Behaviour(BaseModel):
     reject_after_accept: dict[BookRejection, Rule] = Field(
         default={}, description="accepted, then rejected in the book"
     )
+    book_twice: Rule | None = Field(default=None, description="the order book shows every order twice")
     storm: Rule | None = Field(default=None, description="HTTP 429 to any call, before anything is done")
     faults: dict[Fault, Rule] = {}
 
@@ -120,8 +123,11 @@ class Temper:
 
     def storms(self, client_id: str) -> bool:
         """Whether this call is only told that there are too many."""
-        rule = self.behaviour.storm
-        return rule is not None and self._strikes("storm", rule, client_id)
+        return self._maybe("storm", self.behaviour.storm, client_id)
+
+    def repeats(self, client_id: str) -> bool:
+        """Whether this look into the book finds every order twice."""
+        return self._maybe("book twice", self.behaviour.book_twice, client_id)
 
     def fault(self, client_id: str) -> Fault | None:
         """The broken answer that this order gets, if any."""
@@ -132,6 +138,9 @@ class Temper:
         jitter = self.behaviour.latency_jitter_ms
         extra = jitter * self._chance("latency", client_id) if jitter else 0
         return (self.behaviour.latency_ms + extra) / 1000
+
+    def _maybe(self, kind: str, rule: Rule | None, client_id: str) -> bool:
+        return rule is not None and self._strikes(kind, rule, client_id)
 
     def _first[K: StrEnum](self, rules: dict[K, Rule], client_id: str) -> K | None:
         return next((kind for kind, rule in rules.items() if self._strikes(kind, rule, client_id)), None)

@@ -103,6 +103,9 @@ class Gateway:
             await _hung_up(receive)
         elif fault is Fault.SLOW_DRIP and reply:
             await _drip(send, reply)
+        elif fault is Fault.ANSWERED_TWICE and reply:
+            await _send(send, reply)
+            server["say"](_whole(reply))
         elif fault is Fault.WRONG_TYPE and reply:
             await _send(send, (reply[0], HTML, reply[2]))
         elif final := BROKEN[fault] if fault else reply:
@@ -140,6 +143,13 @@ async def _send(send: Send, reply: Reply) -> None:
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _whole(reply: Reply) -> bytes:
+    """An answer as it goes over the wire."""
+    status, kind, body = reply
+    head = b"HTTP/1.1 %d Again\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n"
+    return head % (status, kind, len(body)) + body
 
 
 async def _drip(send: Send, reply: Reply) -> None:

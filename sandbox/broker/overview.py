@@ -53,10 +53,17 @@ def _behaviour(behaviour: Behaviour) -> Markup:
     rows = [
         ("answers after", f"{behaviour.latency_ms:g} ms, up to {behaviour.latency_jitter_ms:g} ms more"),
         ("fills", behaviour.fill.value),
+        ("its clock is ahead by", f"{behaviour.clock_skew_s:g} s"),
         *((f"reject: {kind}", _rule(rule)) for kind, rule in behaviour.reject.items()),
+        *((f"reject after accept: {kind}", _rule(rule)) for kind, rule in behaviour.reject_after_accept.items()),
         *((f"fault: {kind}", _rule(rule)) for kind, rule in behaviour.faults.items()),
+        *((kind, _rule(rule)) for kind, rule in _others(behaviour).items() if rule),
     ]
     return table(("what", "how"), rows, "")
+
+
+def _others(behaviour: Behaviour) -> dict[str, Rule | None]:
+    return {"too many requests": behaviour.storm, "every order twice in the book": behaviour.book_twice}
 
 
 def _rule(rule: Rule) -> str:

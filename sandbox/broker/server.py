@@ -88,12 +88,12 @@ def serve(host: str, port: int, settings: Settings) -> None:
 
 def _protocol(clock: Clock) -> type[HttpToolsProtocol]:
     class Stamped(HttpToolsProtocol):
-        """Notes when a request's first byte came, and lets the application hang up on the client."""
+        """Notes when a request's first byte came, and lets the application go behind HTTP's back."""
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self.scope["extensions"] = {
-                "sandbox": {"arrived_at": clock(), "hang_up": self.transport.close},
+                "sandbox": {"arrived_at": clock(), "hang_up": self.transport.close, "say": self.transport.write},
             }
 
     return Stamped

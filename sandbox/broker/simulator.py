@@ -44,6 +44,8 @@ class FirmState(BaseModel):
     sessions: list[Session] = []
     serial: int = 0
     orders: list[Order] = []
+    late: dict[str, Rejection] = {}
+    """What accepted orders will be rejected for, by their numbers."""
 
 
 class State(BaseModel):
@@ -87,7 +89,7 @@ class Firm:
         self.floor = floor
         self.accounts = Accounts(rules, state.apps, state.sessions)
         self.book = OrderBook(state.orders, state.serial)
-        self._late: dict[str, Rejection] = {}
+        self._late = dict(state.late)
 
     @property
     def state(self) -> FirmState:
@@ -97,6 +99,7 @@ class Firm:
             sessions=self.accounts.sessions,
             serial=self.book.serial,
             orders=list(self.book.all()),
+            late=self._late,
         )
 
     def place(self, ticket: Ticket, rejection: Rejection | None, at: datetime) -> Order:
@@ -111,6 +114,11 @@ class Firm:
             order.reject(rejection, at)
         return order
 
+    def clear(self) -> None:
+        """Forget every order."""
+        self.book.clear()
+        self._late.clear()
+
     def replace(self, order: Order, ticket: Ticket, at: datetime) -> None:
         """Change a resting order."""
         order.replace(ticket, at)
@@ -120,7 +128,7 @@ class Firm:
         """A client's orders, after the market of `at` acted on those that rest."""
         orders = self.book.of(client_id)
         self.refresh(orders, at)
-        return orders
+        return [each for each in orders for _ in range(2)] if self.floor.temper.repeats(client_id) else orders
 
     def working(self, client_id: str, number: str, at: datetime) -> Order | None:
         """One of the client's orders, if the market of `at` leaves it unfinished."""
@@ -172,7 +180,7 @@ class Simulator:
     def reset(self) -> None:
         """Forget orders and behave well again; logins stay."""
         for firm in self.firms.values():
-            firm.book.clear()
+            firm.clear()
         self.floor.temper.become(Behaviour())
 
     def save(self) -> None:

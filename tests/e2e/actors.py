@@ -110,10 +110,12 @@ def a_ready_user(platform: Platform) -> User:
     return user
 
 
-def a_template(platform: Platform) -> str:
-    """A template of its own: an iron condor on NIFTY."""
+def a_template(platform: Platform, basket: Mapping[str, Any] = IRON_CONDOR, **strategy: object) -> str:
+    """A template of its own: an iron condor on NIFTY, or another basket; `strategy` changes its first one."""
     admin = platform.admin()
-    template_id = create_basket(admin, IRON_CONDOR | {"name": f"Iron Condor {secrets.token_hex(4)}"})
+    strategies = [{**basket["strategies"][0], **strategy}, *basket["strategies"][1:]]
+    named = {"name": f"{basket['name']} {secrets.token_hex(4)}", "strategies": strategies}
+    template_id = create_basket(admin, {**basket, **named})
     admin.post(f"/admin/marketplace/templates/{template_id}", {"pricing": FREE}).expect(200)
     return template_id
 

@@ -30,6 +30,12 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return _synthesised("prod", _shared(tmp_path_factory), credential_vault="kms_envelope")
 
 
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Stage `dev` as the local platform deploys it."""
+    return _synthesised("dev", _shared(tmp_path_factory), platform="local")
+
+
 @pytest.fixture(params=["dev", "prod"])
 def either(request: pytest.FixtureRequest) -> Template:
     """Each stage in turn."""

@@ -46,6 +46,7 @@ def test_a_stage_that_seals_has_no_right_to_secrets_manager(sealed: Template) ->
         ),
         ("strategy-executor", {"kms:Decrypt": ["session"]}),
         ("instrument-masters", {"kms:Decrypt": ["session"]}),
+        ("rehearsal", {"kms:Decrypt": ["session"]}),
     ],
 )
 def test_the_key_serves_each_function_for_its_kinds_of_secret_only(
@@ -59,7 +60,7 @@ def test_the_key_serves_each_function_for_its_kinds_of_secret_only(
 def test_the_key_serves_nobody_else(sealed: Template) -> None:
     roles = {each.role for each in _of_the_key(sealed)}
 
-    assert len(roles) == 3
+    assert len(roles) == 4
 
 
 def test_every_use_of_the_key_names_an_owner_and_nothing_beside(sealed: Template) -> None:

@@ -35,10 +35,11 @@ def test_reads_and_writes_lists_of_contracts_but_no_plans(either: Template) -> N
     assert [name.partition("/")[2] for name in objects] == ["masters/*"]
 
 
-def test_finds_accounts_but_changes_nothing_in_the_table(either: Template) -> None:
+def test_finds_accounts_and_marks_those_whose_login_is_dead_but_deletes_nothing(either: Template) -> None:
     actions = {action for each in either.statements("instrument-masters") for action in each.actions}
 
-    assert {a for a in actions if a.startswith("dynamodb:")} == {"dynamodb:Query", "dynamodb:BatchGetItem"}
+    used = {"BatchGetItem", "Query", "PutItem", "UpdateItem"}
+    assert {a for a in actions if a.startswith("dynamodb:")} == {f"dynamodb:{action}" for action in used}
 
 
 @pytest.mark.parametrize("metric", FINDINGS)
@@ -55,7 +56,7 @@ def test_an_alarm_hears_what_either_function_writes(
     assert {f["MetricTransformations"][0]["MetricNamespace"] for f in filters} == {alarm["Namespace"]}
     assert {text(f["LogGroupName"]) for f in filters} == {
         text(either.function(name)["LoggingConfig"]["LogGroup"])
-        for name in ("instrument-masters", "precision-timer-decide")
+        for name in ("instrument-masters", "precision-timer-decide", "rehearsal")
     }
 
 

@@ -5,6 +5,7 @@ from tests.infrastructure.template import Statement, Template, text
 ON_EVERYTHING = {
     # AWS offers these no narrower resource.
     "secretsmanager:BatchGetSecretValue",  # each value still needs GetSecretValue on its own secret
+    "dynamodb:ListStreams",  # the event relay's, asked for by the service that reads the stream for it
     "logs:CreateLogDelivery",  # the state machine's log: deliveries belong to the account
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -49,13 +50,13 @@ def test_secrets_are_reached_by_those_who_need_them_in_this_stages_folder(dev: T
     folders = {resource for each in reaching for resource in each.resources if resource != "*"}
 
     assert {each.role for each in reaching} == _roles(
-        dev, "broker-account-manager", "strategy-executor", "instrument-masters"
+        dev, "broker-account-manager", "strategy-executor", "instrument-masters", "rehearsal"
     )
     assert {folder.split(":secret:")[1] for folder in folders} == {"quantleap/dev/*", "quantleap/dev/*/oauth-token-*"}
 
 
 def test_only_who_stores_credentials_reads_them_the_others_read_sessions(dev: Template) -> None:
-    for name in ("strategy-executor", "instrument-masters"):
+    for name in ("strategy-executor", "instrument-masters", "rehearsal"):
         own = [each for each in dev.statements(name) if "secretsmanager:GetSecretValue" in each.actions]
         assert [resource.split(":secret:")[1] for each in own for resource in each.resources] == [
             "quantleap/dev/*/oauth-token-*"
@@ -89,10 +90,11 @@ def test_each_function_writes_its_own_log_only(either: Template) -> None:
         assert [each.resources for each in logs] == [(f"${{{text(function['LoggingConfig']['LogGroup'])[2:-1]}.Arn}}",)]
 
 
-def test_bucket_queue_and_topic_refuse_unencrypted_connections(either: Template) -> None:
+def test_bucket_queues_and_topic_refuse_unencrypted_connections(either: Template) -> None:
     for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
-        denied = [s for s in either.only(kind)["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
-        assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
+        for policy in either.properties(kind):
+            denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+            assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
 
 
 def test_plans_are_encrypted_private_and_pass(either: Template) -> None:

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cdk_stack.routes import ROUTES, Auth
 from cdk_stack.table_design import INDEXES
 from quantleap.runtime.settings import Settings
@@ -39,6 +41,7 @@ class TestTable:
             "UserSubscriptions": ["user_id", "subscription_status_date"],
             "TemplateSubscribers": ["template_basket_id", "subscription_status_date"],
             "PartnerSubscriptions": ["tenant", "subscription_status_date"],
+            "UserExecutions": ["executed_for", "executed_run"],
         }
 
     def test_ranks_templates_by_number_not_by_text(self, dev: Template) -> None:
@@ -47,13 +50,20 @@ class TestTable:
         assert types.pop("subscriber_count") == "N"
         assert set(types.values()) == {"S"}
 
-    def test_carries_only_what_the_plan_needs_to_the_subscribers_index(self, dev: Template) -> None:
+    @pytest.mark.parametrize("name", ["TemplateSubscribers", "UserExecutions"])
+    def test_carries_only_what_is_needed_to_the_indexes_of_runs(self, dev: Template, name: str) -> None:
         projections = {each["IndexName"]: each["Projection"] for each in _table(dev)["GlobalSecondaryIndexes"]}
 
-        narrow = projections.pop("TemplateSubscribers")
+        narrow = projections[name]
         assert narrow["ProjectionType"] == "INCLUDE"
-        (index,) = (each for each in INDEXES if each.name == "TemplateSubscribers")
+        (index,) = (each for each in INDEXES if each.name == name)
         assert set(narrow["NonKeyAttributes"]) == set(index.projected)
+
+    def test_carries_whole_items_to_every_other_index(self, dev: Template) -> None:
+        projections = {each["IndexName"]: each["Projection"] for each in _table(dev)["GlobalSecondaryIndexes"]}
+
+        for name in ("TemplateSubscribers", "UserExecutions"):
+            projections.pop(name)
         assert all(each == {"ProjectionType": "ALL"} for each in projections.values())
 
     def test_forgets_what_expired_streams_changes_and_can_be_restored(self, either: Template) -> None:
@@ -115,14 +125,15 @@ class TestFunctions:
 
         assert named == "partner-auth"
 
-    def test_only_the_sandbox_knows_the_state_machine(self, dev: Template) -> None:
-        knowing = [
+    def test_only_those_that_start_runs_know_the_state_machine(self, dev: Template) -> None:
+        knowing = {
             f["FunctionName"]
             for f in dev.properties("AWS::Lambda::Function")
             if "PRECISION_TIMER_ARN" in f["Environment"]["Variables"]
-        ]
+        }
 
-        assert knowing == ["quantleap-dev-execution-manager"]
+        starters = ("basket-manager", "execution-manager", "precision-timer-report")
+        assert knowing == {f"quantleap-dev-{name}" for name in starters}
 
     def test_the_executor_has_a_whole_core_and_three_minutes(self, dev: Template) -> None:
         executor = dev.function("strategy-executor")
@@ -254,10 +265,15 @@ def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(either: Templ
         "boundary-missed",
         "timer-failed",
         "executor-failed",
+        "position-left-half",
+        "shards-missing",
         "api-failed",
         "instrument-masters-failed",
         "instrument-master-refused",
         "lot-sizes-differ",
+        "trading-calendar-ends",
+        "event-not-delivered",
+        "events-late",
     }
 
 

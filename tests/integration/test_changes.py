@@ -106,6 +106,17 @@ def test_one_who_subscribes_while_the_account_is_removed_keeps_it(
     assert market.accounts.get(ASHA, "ZEBU123").client_id == "ZEBU123"
 
 
+def test_an_account_that_changed_since_it_was_read_is_not_deleted(table: Table) -> None:
+    accounts = TableBrokerAccounts(table)
+    a_market(in_table(table))
+    read = accounts.get(ASHA, "ZEBU123")
+    accounts.save(read.logged_out())
+
+    with pytest.raises(Conflict):
+        accounts.remove(read)
+    accounts.remove(accounts.get(ASHA, "ZEBU123"))
+
+
 def test_saving_an_account_does_not_forget_that_it_was_taken_up(table: Table) -> None:
     market = a_market(in_table(table))
     market.subscriptions.add(a_subscription())

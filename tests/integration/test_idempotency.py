@@ -10,15 +10,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from quantleap.adapters.idempotency import TableIdempotency
 from quantleap.adapters.table import Table
 from quantleap.domain.errors import Conflict, NotFound, Reused, Unavailable
-from quantleap.domain.idempotency import KEPT, LEASE, Attempt, digest
+from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record, digest
+from quantleap.domain.ids import repeating
+from quantleap.domain.partner import ALPHANUMERIC, SECRET_LENGTH
 from quantleap.runtime import wiring
 from quantleap.services.idempotency import once
 from tests.builders import NINE_TWENTY, Clock
 from tests.conftest import TABLE
 from tests.fakes import FakeIdempotency, Stores
-from tests.integration.gateway import Answer, Gateway, as_admin, as_user
+from tests.integration.gateway import Answer, Gateway, as_admin, as_partner, as_user
 from tests.integration.test_api import ACCOUNT, BASKET, KEY, OFFER, USER, new_partner, refused
 
 KEYS = "POST /admin/partner-api-keys"
@@ -32,11 +35,11 @@ def test_a_key_is_taken_once_and_gives_its_answer_until_it_is_forgotten(stores: 
     began = stores.repeats.begin(attempt())
     stores.repeats.finish(attempt(), 201, "{}")
     again = stores.repeats.begin(attempt("two"))
+    forgotten = stores.repeats.begin(attempt("three", KEPT))
 
-    assert began is None
-    assert again is not None
+    assert (began.token, began.seed, began.answered) == ("one", "one", False)
     assert (again.status, again.body, again.token) == (201, "{}", "one")
-    assert stores.repeats.begin(attempt("three", KEPT)) is None
+    assert (forgotten.token, forgotten.seed, forgotten.answered) == ("three", "three", False)
 
 
 def test_a_key_that_was_dropped_is_free(stores: Stores) -> None:
@@ -45,12 +48,11 @@ def test_a_key_that_was_dropped_is_free(stores: Stores) -> None:
     held = stores.repeats.begin(attempt("two"))
     stores.repeats.drop(attempt())
 
-    assert held is not None
-    assert not held.answered
-    assert stores.repeats.begin(attempt("three")) is None
+    assert (held.token, held.answered) == ("one", False)
+    assert stores.repeats.begin(attempt("three")).held_by(attempt("three"))
 
 
-def test_an_abandoned_attempt_is_taken_over_by_the_same_request_alone(stores: Stores) -> None:
+def test_an_abandoned_attempt_is_taken_over_by_the_same_request_alone_and_draws_the_same_ids(stores: Stores) -> None:
     stores.repeats.begin(attempt())
 
     early = stores.repeats.begin(attempt("two", LEASE - timedelta(seconds=1)))
@@ -59,16 +61,43 @@ def test_an_abandoned_attempt_is_taken_over_by_the_same_request_alone(stores: St
     stores.repeats.finish(attempt(), 201, "too late")
     stores.repeats.finish(attempt("four"), 201, "in time")
 
-    assert early is not None
-    assert other is not None
-    assert same is None
-    kept = stores.repeats.begin(attempt("five", LEASE))
-    assert kept is not None
-    assert kept.body == "in time"
+    assert [early.token, other.token] == ["one", "one"]
+    assert (same.token, same.seed) == ("four", "one")
+    assert stores.repeats.begin(attempt("five", LEASE)).body == "in time"
+
+
+def test_a_worker_whose_beginning_was_sent_twice_is_not_in_its_own_way(stores: Stores) -> None:
+    """The SDK repeats a write whose answer was lost."""
+    stores.repeats.begin(attempt())
+
+    assert stores.repeats.begin(attempt()).held_by(attempt())
+
+
+@pytest.mark.parametrize("happens", ["taken over", "answered", "dropped"])
+def test_whoever_takes_over_too_late_is_told_who_was_first(
+    table: Table, monkeypatch: pytest.MonkeyPatch, happens: str
+) -> None:
+    records, later = TableIdempotency(table), attempt("two", LEASE)
+    records.begin(attempt())
+    update = table.update
+
+    def meanwhile(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(table, "update", update)
+        if happens == "taken over":
+            records.begin(attempt("three", LEASE))
+        elif happens == "answered":
+            records.finish(attempt(), 201, "{}")
+        else:
+            records.drop(attempt())
+        return update(*given, **named)
+
+    monkeypatch.setattr(table, "update", meanwhile)
+
+    assert not records.begin(later).held_by(later)
 
 
 def carry_out(records: Any, result: object = "done", **more: Any) -> Any:
-    def work() -> object:
+    def work(_: Record) -> object:
         if isinstance(result, Exception):
             raise result
         return result
@@ -84,7 +113,7 @@ def test_what_was_refused_may_be_tried_again() -> None:
     with pytest.raises(NotFound):
         carry_out(records, NotFound("none"))
     assert carry_out(records)[0].answer == "done"
-    assert carry_out(records, "not done")[0].before.body == "done"
+    assert carry_out(records, "not done", worker="two")[0].before.body == "done"
 
 
 def test_another_request_or_one_still_running_is_refused() -> None:
@@ -92,9 +121,9 @@ def test_another_request_or_one_still_running_is_refused() -> None:
     records.begin(attempt())
 
     with pytest.raises(Conflict) as refusal:
-        carry_out(records)
+        carry_out(records, worker="two")
     with pytest.raises(Reused):
-        carry_out(records, fingerprint="other")
+        carry_out(records, worker="two", fingerprint="other")
     assert refusal.value.reason == "idempotency_in_progress"
 
 
@@ -222,21 +251,68 @@ def test_a_day_later_the_key_is_new(partner: Gateway, wanted: dict[str, str], cl
     refused(keyed(partner, SUBSCRIBE, wanted), 409, "already_subscribed")
 
 
-def test_after_a_crash_the_rules_decide(
-    partner: Gateway, wanted: dict[str, str], clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The function dies after it subscribed the user and before it kept its answer."""
+def dies(caller: Gateway, line: str, body: object, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function dies after it did what was asked and before it kept its answer; its time goes by."""
     with monkeypatch.context() as dying:
         dying.setattr(wiring.idempotency(), "finish", _dying)
         with pytest.raises(SystemExit):
-            keyed(partner, SUBSCRIBE, wanted)
-
-    refused(keyed(partner, SUBSCRIBE, wanted), 409, "idempotency_in_progress")
+            keyed(caller, line, body)
+    refused(keyed(caller, line, body), 409, "idempotency_in_progress")
     clock.passes(seconds=60)
-    again = keyed(partner, SUBSCRIBE, wanted)
 
-    refused(again, 409, "already_subscribed")
-    assert partner("GET /partner/subscriptions").body["count"] == 1
+
+def test_after_a_crash_the_same_request_finds_what_it_made(
+    partner: Gateway, wanted: dict[str, str], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies(partner, SUBSCRIBE, wanted, clock, monkeypatch)
+
+    again, once_more = keyed(partner, SUBSCRIBE, wanted), keyed(partner, SUBSCRIBE, wanted)
+
+    (listed,) = partner("GET /partner/subscriptions").body["subscriptions"]
+    assert (again.status, again.body["subscription_id"]) == (201, listed["subscription_id"])
+    assert once_more.body == again.body
+    assert partner(f"GET /partner/marketplace/templates/{wanted['template_id']}").body["subscriber_count"] == 1
+    refused(keyed(partner, SUBSCRIBE, wanted, "another-key"), 409, "already_subscribed")
+
+
+def test_after_a_crash_there_is_one_basket(admin: Gateway, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "POST /options/baskets"
+    dies(admin, line, BASKET, clock, monkeypatch)
+
+    again = keyed(admin, line, BASKET)
+
+    (listed,) = admin("GET /options/baskets").body["baskets"]
+    assert (again.status, again.body["basket_id"]) == (201, listed["basket_id"])
+
+
+def test_after_a_crash_there_is_one_key_and_its_secret_works(
+    admin: Gateway, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies(admin, KEYS, KEY, clock, monkeypatch)
+
+    again = keyed(admin, KEYS, KEY)
+
+    (listed,) = admin("GET /admin/partner-api-keys").body["partner_api_keys"]
+    assert (again.status, again.body["api_key"]) == (201, listed["api_key"])
+    assert as_partner(again.body["api_key"], again.body["api_secret"])("GET /partner/me").status == 200
+
+
+def test_what_a_secret_is_drawn_from_is_stored_nowhere(
+    admin: Gateway, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies(admin, KEYS, KEY, clock, monkeypatch)
+    (record,) = (item for item in everything() if item["entity_type"] == "IDEMPOTENCY")
+    draw = repeating(record["seed"])
+
+    drawn = [draw(ALPHANUMERIC, SECRET_LENGTH) for _ in range(3)]
+
+    secret = keyed(admin, KEYS, KEY).body["api_secret"].rpartition("_")[2]
+    assert secret not in drawn
+
+
+def everything() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.resource("dynamodb").Table(TABLE).scan()["Items"]
+    return found
 
 
 def _dying(*_: object) -> None:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,16 +13,20 @@ import pytest
 from quantleap.adapters import keys
 from quantleap.adapters.baskets import TableBaskets
 from quantleap.adapters.brokers.directory import Directory
+from quantleap.adapters.halts import TableHalts
 from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
 from quantleap.domain.broker import Broker, Instrument
+from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.errors import Unavailable
-from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Trigger
+from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Seat, Trigger
+from quantleap.domain.halts import Halt
 from quantleap.domain.market import Snapshot
-from quantleap.domain.sessions import CalendarExhausted, TradingCalendar
+from quantleap.domain.runs import exit_of
+from quantleap.domain.sessions import CalendarExhausted, Session, TradingCalendar
 from quantleap.domain.subscription import Action, Subscription
 from quantleap.services import precision_timer
 from quantleap.services.precision_timer import Timer
@@ -29,6 +34,7 @@ from tests.builders import NINE_TWENTY, TEMPLATE, ZEBU, a_subscription, a_templa
 from tests.unit.test_planning import EXPIRY, a_master, a_snapshot
 
 BUCKET = "plans"
+WARM = NINE_TWENTY - timedelta(seconds=90)
 
 
 def a_follower(number: int) -> Subscription:
@@ -55,7 +61,17 @@ class Feed:
         if self.down:
             raise Unavailable("no prices", code="market_feed_failed")
         assert (index, expiry) == (Index.NIFTY, EXPIRY)
-        return a_snapshot()
+        return a_snapshot()._replace(as_of=WARM)
+
+
+@dataclass
+class Starter:
+    """Notes what it is to start."""
+
+    started: list[tuple[Due, Mapping[str, object]]] = field(default_factory=list)
+
+    def start(self, due: Due, request: Mapping[str, object]) -> None:
+        self.started.append((due, request))
 
 
 class Masters:
@@ -78,12 +94,13 @@ def timer(table: Table, feed: Feed) -> Timer:
         baskets=TableBaskets(table),
         subscriptions=TableSubscriptions(table),
         runs=TableRuns(table),
+        halts=TableHalts(table),
         plans=S3PlanStore(s3, BUCKET),
         feed=feed,
         masters=Masters(),
         brokers=Directory("http://127.0.0.1:1", real=False),
         calendar=TradingCalendar(),
-        clock=lambda: NINE_TWENTY - timedelta(seconds=90),
+        clock=lambda: WARM,
         draw=counting(),
         shard_size=2,
     )
@@ -140,6 +157,28 @@ def test_nothing_is_due_outside_a_session_and_nothing_is_asked(market: Timer, ta
     assert calls(table, lambda: precision_timer.due(market, boundary)) == {}
 
 
+@pytest.mark.parametrize(("closes", "strategies"), [("12:00", []), ("15:15", []), ("15:16", [(0,)])])
+def test_what_could_not_leave_before_the_session_ends_does_not_enter(
+    market: Timer, closes: str, strategies: list[tuple[int, ...]]
+) -> None:
+    class Short(TradingCalendar):
+        def session(self, day: date) -> Session | None:
+            whole = super().session(day)
+            return whole and whole._replace(closes=datetime.combine(day, time.fromisoformat(closes), IST))
+
+    dues = precision_timer.due(market._replace(calendar=Short()), NINE_TWENTY)
+
+    assert [each.strategies for each in dues] == strategies
+
+
+def test_a_feed_that_stands_still_is_no_market(market: Timer) -> None:
+    late = market._replace(clock=lambda: NINE_TWENTY)
+
+    (decision,) = precision_timer.decide(late, [planned(market)])
+
+    assert decision.refusal == "market_feed_stale"
+
+
 def test_a_day_nobody_announced_is_refused(market: Timer) -> None:
     with pytest.raises(CalendarExhausted):
         precision_timer.due(market, datetime(2027, 3, 1, 3, 50, tzinfo=UTC))
@@ -152,7 +191,7 @@ def test_what_is_due_takes_one_query_and_the_subscribers_one(market: Timer, tabl
     asked_plan = calls(table, lambda: precision_timer.plan(market, dues))
 
     assert asked_due == {"Query": 1, "GetItem": 1}
-    assert asked_plan["Query"] == 1
+    assert asked_plan["Query"] == 2, "the halts in one, and all subscribers in one"
     assert set(asked_plan) == {"Query", "GetItem", "PutItem"}
 
 
@@ -289,7 +328,7 @@ def test_a_closed_run_adds_its_shards_up(market: Timer) -> None:
         )
         market.runs.report(plan.due.run_id, number, part)
 
-    total = precision_timer.close(market.runs, plan.due.run_id)
+    total = precision_timer.close(market, Starter(), timedelta(seconds=5), plan.due.run_id)
 
     assert total.missing_shards == 1
     assert (total.seats, total.counts, total.skipped) == (4, {"filled": 16}, {"subscription_paused": 2})
@@ -300,3 +339,52 @@ def test_a_scheduled_start_serves_the_boundary_after_next_whatever_its_second() 
     for second in (0, 1, 59):
         started = datetime(2026, 11, 23, 3, 48, second, 999, tzinfo=UTC)
         assert precision_timer.boundary_after(started) == NINE_TWENTY
+
+
+def seated(market: Timer, plan: Plan) -> list[Seat]:
+    return [seat for n in range(plan.shards) for seat in market.plans.seats(plan.due.run_id, plan.plan_id, n)]
+
+
+def test_for_whom_trading_is_halted_at_the_boundary_keeps_a_seat_that_says_so(market: Timer) -> None:
+    market.halts.put(Halt(scope="partner:zebu", reason="index is frozen", set_by="admin", set_at=NINE_TWENTY))
+    ended = Halt(scope="platform", reason="over", until=NINE_TWENTY, set_by="admin", set_at=NINE_TWENTY)
+    market.halts.put(ended)
+
+    assert {seat.halted for seat in seated(market, planned(market))} == {"halted"}
+
+    market.halts.lift("partner:zebu")
+    (due,) = precision_timer.triggered(market, Trigger(at=THREE_FIFTEEN, template_id=TEMPLATE))
+    (later,) = precision_timer.plan(market._replace(halts=market.halts), [due])
+    assert {seat.halted for seat in seated(market, later)} == {None}
+
+
+def closed(market: Timer, **report: Any) -> tuple[Plan, Starter]:
+    """A run whose first shard reported this, closed."""
+    plan, starter = planned(market), Starter()
+    market.runs.report(plan.due.run_id, 0, Report(**report))
+    precision_timer.close(market, starter, timedelta(seconds=5), plan.due.run_id)
+    return plan, starter
+
+
+def test_what_a_run_left_half_is_closed_as_soon_as_a_run_can_be_made_ready(market: Timer) -> None:
+    plan, starter = closed(market, incomplete=1, unwind=(0,))
+
+    ((due, request),) = starter.started
+    assert due.boundary == market.clock() + timedelta(seconds=5)
+    (asked_for,) = precision_timer.triggered(market, Trigger.model_validate(request))
+    assert asked_for == due
+    assert (due.closes, due.only, due.strategies) == (plan.due.run_id, "incomplete", (0,))
+
+
+def test_what_a_run_left_half_is_only_told_where_its_rule_says_so(market: Timer) -> None:
+    _, starter = closed(market, incomplete=1)
+
+    assert starter.started == []
+
+
+def test_an_exit_for_one_partner_concerns_no_other_tenant(market: Timer) -> None:
+    plan = planned(market)
+    both = plan.model_copy(update={"tenants": {**plan.tenants, "acme#test": (0,)}})
+    leaving = exit_of(plan.due, THREE_FIFTEEN, (0,), only="partner:acme")
+
+    assert precision_timer._plan_exit(market, leaving, both).tenants == {"acme#test": (0,)}

@@ -7,6 +7,7 @@ import pytest
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.table import Table
 from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, State, Ticket
 from quantleap.domain.partner import Environment, Tenant
 from tests.unit.test_planning import one_ticket
@@ -148,3 +149,56 @@ def test_one_ticket_is_read_by_its_name(runs: TableRuns) -> None:
 
     assert runs.ticket(RUN, 0, ZEBU.key, ticket.name) == ticket
     assert runs.ticket(RUN, 0, ACME.key, ticket.name) is None
+
+
+def a_happening(subject: str = "ticket") -> Happening:
+    kind = EventType.ORDER_REFUSED
+    return Happening(event_id=event_id(kind, subject), type=kind, tenant=ZEBU.key, occurred_at=AT, data={"n": "1"})
+
+
+def events(table: Table) -> list[str]:
+    return [item["event_id"] for item in table.query_all("user_id = :tenant", tenant=f"EVENTS#{ZEBU.key}")]
+
+
+def test_what_is_told_of_a_ticket_is_stored_with_it_or_not_at_all(runs: TableRuns, table: Table) -> None:
+    mine, theirs = a_ticket().served_under(1), a_ticket().served_under(2)
+    runs.write_tickets([mine])
+    runs.write_tickets([theirs])
+
+    with pytest.raises(Conflict):
+        runs.settle(mine.skip("too late"), [a_happening()])
+    assert events(table) == []
+
+    settled = theirs.skip("too late")
+    runs.settle(settled, [a_happening()])
+    runs.settle(settled, [a_happening()])  # the SDK repeats a write whose answer was lost
+    assert events(table) == [a_happening().event_id]
+
+
+def test_a_run_closed_again_tells_nothing_new(runs: TableRuns, table: Table) -> None:
+    for seats in (7, 8):
+        runs.close(RUN, Report(seats=seats), [a_happening("run")])
+
+    assert events(table) == [a_happening("run").event_id]
+
+
+def test_the_runs_of_a_day_are_those_of_its_date_in_india(runs: TableRuns) -> None:
+    plan = a_plan()
+    runs.adopt_plan(plan)
+
+    assert runs.of_day(plan.due.boundary) == [plan.due]
+    assert runs.of_day(plan.due.boundary + timedelta(days=1)) == []
+
+
+def test_shards_that_told_what_they_did_are_known_by_number(runs: TableRuns) -> None:
+    runs.report(RUN, 1, Report())
+
+    assert runs.reported(RUN, (0, 1)) == {1}
+
+
+def test_a_decision_is_read_back_once_it_was_made(runs: TableRuns) -> None:
+    decision = Decision(run_id=RUN, decided_at=AT, refusal="market_feed_failed")
+
+    assert runs.decided(RUN) is None
+    runs.adopt_decision(decision)
+    assert runs.decided(RUN) == decision

@@ -8,7 +8,7 @@ import pytest
 from quantleap.domain.account import AccountStatus, OAuthState
 from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.errors import AlreadySubscribed, Conflict, NotFound
-from quantleap.domain.execution import Scheduled
+from quantleap.domain.execution import Scheduled, Seat
 from quantleap.domain.ids import user_id
 from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 from tests.builders import (
@@ -319,7 +319,7 @@ def test_seats_are_the_active_and_the_paused_with_all_a_plan_needs(stores: Store
     (seat,) = stores.subscriptions.seats(TEMPLATE)
 
     made = a_subscription()
-    assert seat == (made.subscription_id, ASHA, ZEBU.key, "PAUSED", made.allocations)
+    assert seat == Seat(made.subscription_id, ASHA, ZEBU.key, "PAUSED", made.allocations)
 
 
 def test_current_states_are_read_together(stores: Stores) -> None:

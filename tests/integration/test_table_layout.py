@@ -81,7 +81,6 @@ def test_subscribing_takes_three_calls(market: Stores, calls: Counter[str]) -> N
         (lambda market, name: subscriptions.pause(market.subscriptions, Clock(), ZEBU, name), "UpdateItem"),
         (lambda market, name: market.baskets.listed(), "Query"),
         (lambda market, name: market.baskets.due("MON#09:20"), "Query"),
-        (lambda market, name: market.subscriptions.seats(TEMPLATE), "Query"),
         (
             lambda market, name: subscriptions.listing(market.subscriptions, market.users, ZEBU, SubscriptionFilter()),
             "Query",

@@ -53,7 +53,7 @@ REASONS: Mapping[str, Sequence[Reason]] = {
         Reason(
             ("modify", *CANCELLING),
             ("body ordersource",),
-            "the client sends it with every call; these calls have no such field in the documentation",
+            "the client sends it with every call; these calls have no such field in the documentation, nor miss it",
         ),
         Reason(PLACING, ("body algo_id",), "the client has no way to send it; the OMS vendor's client sends it so"),
     ),

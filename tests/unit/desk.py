@@ -1,7 +1,9 @@
 """A client of any broker over a running simulator: every call of the `Broker` protocol, sent and read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,13 +12,15 @@ import urllib3
 
 from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.adapters.http import UrllibHttp
+from quantleap.adapters.lines import AsyncLines
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.basket import Side
 from quantleap.domain.broker import Answer, BookedOrder, Instrument, OrderRequest, Request
-from quantleap.domain.contracts import Contract
+from quantleap.domain.contracts import Contract, Index, Right
 from tests.unit.simulator import TEST_APP, Remote
 
 RETURN_TO = "https://portal.example/back/login-7"
+CALL = Contract(Index.NIFTY, date(2026, 12, 1), Decimal(26000), Right.CE)
 APP = Credentials(api_key=TEST_APP[0], api_secret=TEST_APP[1])
 
 
@@ -79,6 +83,21 @@ class Desk:
     def place(self, order: OrderRequest) -> str:
         return self.ask(self.broker.place, self.broker.placed, order)
 
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator[Callable[[OrderRequest], Awaitable[str]]]:
+        """A connection of the order path; what is yielded places an order over it, on a new one when it was closed."""
+        lines = AsyncLines()
+        line = lines.line(self.broker.base_url)
+
+        async def place(order: OrderRequest) -> str:
+            await line.open()
+            return self.broker.placed(await line.write(lines.prepare(self.broker.place(self.session, order))))
+
+        try:
+            yield place
+        finally:
+            line.close()
+
     def modify(self, order_id: str, order: OrderRequest) -> None:
         self.ask(self.broker.modify, self.broker.done, order_id, order)
 
@@ -87,6 +106,10 @@ class Desk:
 
     def book(self) -> Sequence[BookedOrder]:
         return self.ask(self.broker.order_book, self.broker.orders)
+
+    def placed(self) -> list[dict[str, Any]]:
+        """What the broker itself has."""
+        return self.remote.orders(broker=self.name)
 
     def tagged(self, tag: str) -> Sequence[BookedOrder]:
         return [order for order in self.ask(self.broker.find, self.broker.orders, tag) if order.tag == tag]

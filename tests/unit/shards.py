@@ -109,7 +109,7 @@ def a_store(users: int = 2) -> Store:
 
 
 def run(store: Store, broker: FakeZebu) -> Report:
-    return play(lambda: serve(a_desk(store, broker), an_errand()), WARM)
+    return play(lambda: serve(a_desk(store, broker), an_errand()), WARM).report
 
 
 def states(ticket: Ticket) -> list[State]:

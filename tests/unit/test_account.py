@@ -14,6 +14,8 @@ from quantleap.domain.account import (
     Session,
     valid_until_text,
 )
+from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.model import parse
 from tests.builders import NINE_TWENTY, OTHERS, ZEBU, a_new_account, an_account
 
 email = TypeAdapter[str](Email)
@@ -110,3 +112,12 @@ def test_a_complaint_about_credentials_does_not_repeat_them() -> None:
 
 def test_the_end_of_a_session_is_told_as_a_person_reads_it() -> None:
     assert valid_until_text(datetime(2026, 11, 23, 10, 0, tzinfo=UTC)) == "3:30 PM IST"
+
+
+@pytest.mark.parametrize("odd", ["key\r\nX-Evil: 1", "ключ", "tab\tbed", ""])
+def test_credentials_that_could_not_stand_in_a_header_are_refused_and_not_repeated(odd: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(Credentials, {"api_key": odd, "api_secret": odd})
+
+    assert set(refusal.value.details) == {"api_key", "api_secret"}
+    assert not odd or odd not in str(refusal.value.details)

@@ -7,9 +7,12 @@ import pytest
 from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.model import parse
+from quantleap.domain.sizing import require_tradable
+from quantleap.handlers.views import templates as views
 from tests.builders import NINE_TWENTY, a_basket, a_strategy, a_template
 
 LEG = {"side": "BUY", "right": "CE"}
+FIXED = {"right": "CE", "strike": {"rule": "FIXED", "strike": 26000}}
 
 
 def a_draft(**strategy: Any) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def test_a_draft_needs_little() -> None:
         ({"index": "BANKNIFTY"}, "expiry_type", "BANKNIFTY has no weekly expiry; use MONTHLY"),
         ({"days": ["MON", "MON"]}, "days", "days must not repeat"),
         ({"days": []}, "days", "at least 1 item"),
-        ({"legs": [LEG, {**LEG, "side": "SELL"}]}, "legs", "the CE at offset 0 is both bought and sold"),
+        ({"legs": [LEG, {**LEG, "side": "SELL"}]}, "legs", "the CE, at the money, is both bought and sold"),
     ],
 )
 def test_a_strategy_nobody_could_trade_is_refused(change: dict[str, Any], path: str, said: str) -> None:
@@ -66,6 +69,82 @@ def test_complaints_name_the_whole_path_and_come_together() -> None:
         "strategies[0].legs[2].lots",
         "strategies[0].legs[2].strike.offset",
     ]
+
+
+@pytest.mark.parametrize(
+    ("strike", "path"),
+    [
+        ({"offset": 41}, "offset"),
+        ({"rule": "ATM", "percent": 1}, "percent"),
+        ({"rule": "PERCENT", "percent": "far"}, "percent"),
+        ({"rule": "PERCENT", "percent": 25.01}, "percent"),
+        ({"rule": "PERCENT"}, "percent"),
+        ({"rule": "PREMIUM", "premium": 0}, "premium"),
+        ({"rule": "PREMIUM", "premium": "50.001"}, "premium"),
+        ({"rule": "DELTA", "delta": -0.2}, "delta"),
+        ({"rule": "DELTA", "delta": 1}, "delta"),
+        ({"rule": "DELTA", "delta": 0.2, "offset": 1}, "offset"),
+        ({"rule": "FIXED", "strike": 0}, "strike"),
+        ({"rule": "FIXED", "strike": "NaN"}, "strike"),
+        ({"rule": "NEAREST"}, "rule"),
+        ({"rule": ["ATM"]}, "rule"),
+    ],
+)
+def test_a_strike_rules_complaint_names_the_field_of_its_rule(strike: dict[str, Any], path: str) -> None:
+    found = complaints(a_draft(legs=[LEG, {**LEG, "strike": strike}]))
+
+    assert list(found) == [f"strategies[0].legs[1].strike.{path}"]
+
+
+@pytest.mark.parametrize("strike", [None, 4, "ATM", ["ATM"]])
+def test_a_strike_that_is_no_object_is_told_so(strike: object) -> None:
+    assert complaints(a_draft(legs=[{**LEG, "strike": strike}])) == {
+        "strategies[0].legs[0].strike": "Write a JSON object"
+    }
+
+
+@pytest.mark.parametrize(
+    ("strike", "words"),
+    [
+        ({}, "at the money"),
+        ({"offset": -3}, "3 strikes below the money"),
+        ({"offset": 1}, "1 strike above the money"),
+        ({"rule": "PERCENT", "percent": "-1.5"}, "nearest to 1.5 % below the spot"),
+        ({"rule": "PREMIUM", "premium": 50}, "premium nearest to 50 rupees"),
+        ({"rule": "DELTA", "delta": 0.2}, "delta nearest to 0.2"),
+        ({"rule": "FIXED", "strike": 26000}, "strike 26000"),
+    ],
+)
+def test_a_rule_is_stored_as_it_was_read_and_says_itself_in_words(strike: dict[str, Any], words: str) -> None:
+    draft = parse(BasketDraft, a_draft(legs=[{**LEG, "strike": strike}]))
+
+    assert str(draft.strategies[0].legs[0].strike) == words
+    assert parse(BasketDraft, draft.model_dump(mode="json")) == draft
+
+
+def test_administrators_read_a_baskets_legs_in_words() -> None:
+    (legs,) = views.basket(a_basket())["in_words"]
+
+    assert legs[:2] == ["SELL 1 CE, 4 strikes above the money", "SELL 1 PE, 4 strikes below the money"]
+
+
+@pytest.mark.parametrize(
+    "strike", [{"rule": "DELTA", "delta": "0.2"}, {"rule": "DELTA", "delta": "0.20"}, {"rule": "FIXED", "strike": 1}]
+)
+def test_the_same_option_is_not_bought_and_sold_whatever_names_it(strike: dict[str, Any]) -> None:
+    legs = [{**LEG, "strike": strike}, {**LEG, "side": "SELL", "strike": strike}]
+
+    assert "is both bought and sold" in complaints(a_draft(legs=legs))["strategies[0].legs"]
+
+
+def test_a_fixed_strike_the_exchange_does_not_have_is_refused() -> None:
+    legs = [LEG, {**LEG, "strike": {"rule": "FIXED", "strike": 26013}}, {"side": "SELL", **FIXED}]
+    draft = parse(BasketDraft, a_draft(legs=legs))
+
+    with pytest.raises(InvalidRequest) as refusal:
+        require_tradable(draft, NINE_TWENTY.date())
+
+    assert refusal.value.details == {"strategies[0].legs[1].strike.strike": "NIFTY has a strike every 50"}
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1, True])

@@ -1,20 +1,48 @@
 """The measurements' own sums, their page, and a small round of the faults that `make bench` plays by the million."""
 
 import json
+import os
 import time
 from collections import Counter
+from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
-from bench import faults, planning, record
+from bench import api, cold, faults, planning, progress, rates, record
 from bench.figures import Figure, Finding, at_least, at_most, median, percentile, show, table
-from bench.orders import WAYS, Speed
+from bench.machine import Spent, busy_s
+from bench.orders import WAYS, Speed, best
 from bench.orders import finding as speeds_found
 from bench.record import Record
 from bench.registry import SUBJECTS, NoSuchSubject, chosen
 from bench.sampling import REST, part_of, sampled
 from bench.subject import Subject
+from tests.builders import NINE_TWENTY
+
+DESIGN = {
+    "boundary_error_ms_p99",
+    "dispatch_250_ms_p99",
+    "orders_vs_sdk",
+    "orders_vs_socket_limit",
+    "plan_100k_s",
+    "plan_100k_mb",
+    "aws_calls_browse",
+    "aws_calls_get",
+    "aws_calls_list",
+    "aws_calls_change",
+    "aws_calls_subscribe",
+    "handler_ms_p95",
+    "cold_start_ratio",
+    "rate_limit_error",
+    "fault_sends",
+    "fault_duplicates",
+    "fault_lost",
+}
+"""What is promised; whoever reads `bench.json` goes by these names."""
 
 
 def a_subject(name: str, *figures: str) -> Subject:
@@ -81,15 +109,107 @@ def test_measuring_one_subject_leaves_the_others_as_they_were(tmp_path: Path) ->
         "plan_s": {"value": 3, "unit": "s", "peer": "the naive way", "peer_value": 9, "target": 2},
     }
     assert record.row(found["plan"].figures[0]) == ("`plan_s`", "3", "s", "the naive way", "9", "<= 2", "**no**")
-    assert "### plan\n\nMeasured again." in record.page(found, 2)
+    assert "### plan\n\nMeasured again." in record.page(found, "2 cores")
 
 
-def test_ratios_are_of_orders_for_each_cpu_second() -> None:
-    speeds = {way: Speed(1000, 500) for way in WAYS} | {"prepared": Speed(30_000, 9000), "limit": Speed(40_000, 9000)}
+def test_ratios_are_of_orders_for_each_cpu_second_in_the_same_round() -> None:
+    rounds = {way: [Speed(1000, 500), Speed(2000, 500), Speed(3000, 500)] for way in WAYS}
+    rounds["prepared"] = [Speed(30_000, 9000), Speed(20_000, 9000), Speed(90_000, 9000)]
+    rounds["limit"] = [Speed(40_000, 9000), Speed(40_000, 9000), Speed(60_000, 9000)]
 
-    values = {figure.name: figure.value for figure in speeds_found(speeds, Counter(socket=1)).figures}
+    values = {figure.name: figure.value for figure in speeds_found(rounds, Counter(socket=1)).figures}
 
     assert values == {"orders_vs_sdk": 30, "orders_vs_socket_limit": 0.75, "worker_vs_sdk": 1}
+
+
+def test_the_best_pass_of_a_round_counts() -> None:
+    assert best([Speed(10, 7), Speed(30, 5), Speed(20, 6)]) == Speed(30, 7)
+
+
+def test_every_figure_of_the_design_is_yielded_by_a_subject() -> None:
+    assert {name for subject in SUBJECTS for name in subject.figures} >= DESIGN
+
+
+def test_a_subject_yields_the_figures_it_names() -> None:
+    found = {
+        api.SUBJECT: api.finding(
+            {name: [[1.0, 2.0]] for name in api.ROUTES}, {name: ["GetItem"] for name in api.ROUTES}
+        ),
+        cold.SUBJECT: cold.finding([dict.fromkeys(("", *cold.HANDLERS), 100.0)]),
+        rates.SUBJECT: rates.finding(60, 60, 90, 1000),
+        faults.SUBJECT: faults.finding(faults.Tally(sends=1, states={"filled": 1})),
+    }
+
+    assert all([figure.name for figure in each.figures] == list(subject.figures) for subject, each in found.items())
+
+
+def test_calls_to_aws_are_counted_beyond_authentications_and_the_slowest_route_gives_the_time() -> None:
+    times = {name: [[1.0] * 99 + [50.0]] * 3 for name in api.ROUTES} | {"list": [[4.0] * 100, [7.0] * 100, [3.0] * 100]}
+    calls = {name: ["GetItem", "UpdateItem"] for name in api.ROUTES}
+    calls["get"] = ["GetItem", "UpdateItem", "GetItem", "BatchGetItem"]
+
+    values = {figure.name: figure.value for figure in api.finding(times, calls).figures}
+
+    assert values["aws_calls_get"] == 2
+    assert values["aws_calls_list"] == 0
+    assert values["handler_ms_p95"] == 4
+
+
+def test_a_cold_start_is_the_slowest_handlers_best_over_the_baselines_best() -> None:
+    rounds = [
+        {"": 200.0, **dict.fromkeys(cold.HANDLERS, 250.0)},
+        {"": 300.0, **dict.fromkeys(cold.HANDLERS, 900.0), "partner_auth": 290.0},
+    ]
+
+    (figure,) = cold.finding(rounds).figures
+
+    assert (figure.value, figure.peer_value) == (1.25, 200)
+
+
+def test_an_exact_bucket_gives_back_one_a_second_and_never_more_than_it_holds() -> None:
+    def after(*seconds: float) -> list[datetime]:
+        return [NINE_TWENTY + timedelta(seconds=each) for each in seconds]
+
+    assert rates.exactly(after(0, 0), 64) == 60
+    assert rates.exactly(after(0, 0.5, 1), 64) == 61
+    assert rates.exactly(after(0, 600), 64) == 120
+    assert rates.exactly(after(0, 600), 7) == 14
+
+
+def test_a_counter_of_whole_minutes_lets_two_bursts_through_where_minutes_meet() -> None:
+    last, first = NINE_TWENTY + timedelta(seconds=59), NINE_TWENTY + timedelta(seconds=60)
+
+    assert rates.by_minutes([last, last, first, first], 64) == 120
+
+
+def test_an_error_of_the_limit_counts_either_way() -> None:
+    for through in (99, 101):
+        (figure,) = rates.finding(through, 100, 150, 1000).figures
+        assert (figure.value, figure.peer_value) == (0.01, 0.5)
+
+
+def test_what_others_used_is_what_everybody_used_without_us() -> None:
+    before, after = Spent(10.0, 100.0, 5.0), Spent(20.0, 100.0 + 8, 5.0 + 3)
+
+    assert after.others_since(before) == pytest.approx(5 / 10 / (os.cpu_count() or 1))
+    assert after._replace(everybody_s=101.0).others_since(before) == 0
+    assert after._replace(everybody_s=None).others_since(before) is None
+
+
+def test_time_spent_waiting_is_nobodys() -> None:
+    assert busy_s("cpu  100 20 30 5000 700 4 5 6 0 0\ncpu0 1 1 1 1 1 1 1 1", 100) == 1.65
+
+
+def test_progress_is_told_now_and_then_where_no_line_can_be_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=StringIO(), force_terminal=False, width=80)
+    clock = [0.0]
+    monkeypatch.setattr("bench.progress.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    shown = progress.Progress(console, "1/2 dispatch")
+
+    for clock[0] in (1.0, 11.0, 12.0, 30.0):
+        shown.tell(f"at {clock[0]:.0f}")
+
+    assert console.file.getvalue() == "1/2 dispatch: at 11\n1/2 dispatch: at 30\n"  # type: ignore[attr-defined]
 
 
 def test_a_look_at_a_stack_goes_to_the_innermost_part_that_knows_it() -> None:

@@ -51,11 +51,11 @@ def test_a_run_costs_in_proportion_to_its_subscribers() -> None:
 
 def test_of_many_workers_some_are_played_evenly_from_first_to_last() -> None:
     assert scale.sample(4) == [0, 1, 2, 3]
-    assert scale.sample(4000)[:3] == [0, 100, 200]
+    assert scale.sample(4000)[:3] == [0, 200, 400]
 
 
 def test_a_broker_that_takes_all_fills_everything_and_one_that_does_not_takes_its_time() -> None:
-    free, slow = (scale.play(200, admitted, 30) for admitted in (math.inf, 200))
+    free, slow = scale.play(200, ["inf/30", "200/30"])
 
     assert free.states == slow.states == {"filled": 800}
     assert (free.first_order_s, free.late) == (0, 0)
@@ -64,7 +64,9 @@ def test_a_broker_that_takes_all_fills_everything_and_one_that_does_not_takes_it
 
 
 def test_a_worker_launched_after_the_boundary_enters_nobody() -> None:
-    assert scale.play(200, math.inf, -2).late == 1
+    (late,) = scale.play(200, ["inf/-2"])
+
+    assert late.late == 1
 
 
 def a_play(**changes: object) -> Played:
@@ -72,9 +74,10 @@ def a_play(**changes: object) -> Played:
     return usual._replace(**changes)  # type: ignore[arg-type]
 
 
-def test_tables_replace_what_stood_between_their_marks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("was", ["old\n", ""])
+def test_tables_replace_what_stood_between_their_marks(tmp_path: Path, was: str) -> None:
     page = tmp_path / "scale.md"
-    marks = [f"<!-- {name}: made by `make bench` -->\nold\n<!-- end of {name} -->" for name in MARKS]
+    marks = [f"<!-- {name}: made by `make bench` -->\n{was}<!-- end of {name} -->" for name in MARKS]
     page.write_text("\n".join(["Before.", *marks, "After."]))
 
     for _ in range(2):

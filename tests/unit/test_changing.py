@@ -164,6 +164,29 @@ def test_nobody_subscribes_with_anothers_account(market: Stores, ravi: Person) -
     assert refusal.value.reason == "broker_account_missing"
 
 
+def test_the_only_account_somebody_has_need_not_be_named(market: Stores, ravi: Person) -> None:
+    begun = subscriptions.subscribe_oneself(ports(market), ravi, TEMPLATE, OwnSubscription())
+
+    assert [each.client_id for each in begun.subscription.allocations] == ["R1"]
+
+
+def test_one_of_several_accounts_has_to_be_named(market: Stores, ravi: Person) -> None:
+    user = market.users.many([ravi.user_id])[ravi.user_id]
+    market.accounts.add(an_account(user_id=ravi.user_id, tenant=US.key, client_id="R2"), user, new_user=False)
+
+    with pytest.raises(InvalidRequest) as refusal:
+        subscriptions.subscribe_oneself(ports(market), ravi, TEMPLATE, OwnSubscription())
+
+    assert (refusal.value.reason, list(refusal.value.details)) == ("invalid_request", ["broker_client_id"])
+
+
+def test_nobody_subscribes_without_an_account(market: Stores) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        subscriptions.subscribe_oneself(ports(market), a_person("meera"), TEMPLATE, OwnSubscription())
+
+    assert refusal.value.reason == "broker_account_missing"
+
+
 def test_a_subscription_too_large_for_a_second_is_refused(market: Stores, ravi: Person) -> None:
     wanted = OwnSubscription(broker_client_id="R1", lot_multiplier=Decimal(900))
 
@@ -184,3 +207,23 @@ def test_an_account_is_removed_when_nothing_trades_it(market: Stores) -> None:
     assert refusal.value.reason == "broker_account_in_use"
     with pytest.raises(NotFound):
         market.accounts.remove(account)
+
+
+def test_a_subscription_whose_template_is_gone_cannot_be_changed(market: Stores) -> None:
+    subscriptions.cancel(market.subscriptions, Clock(), ZEBU, NAME)
+    basket = market.baskets.get(TEMPLATE)
+    withdrawn = basket.withdrawn(NINE_TWENTY)
+    market.baskets.save(withdrawn, was=basket)
+    market.baskets.remove(withdrawn)
+
+    with pytest.raises(NotFound):
+        change(market, lot_multiplier=2)
+    assert subscriptions.detail(ports(market), ZEBU, NAME).basket is None
+
+
+def test_fields_that_are_null_say_nothing(market: Stores) -> None:
+    (was,) = market.subscriptions.get(NAME).allocations
+
+    change(market, allocations=None, broker_client_id=None, lot_multiplier=None)
+
+    assert market.subscriptions.get(NAME).allocations == (was,)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from quantleap.domain import closing
 from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index
+from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Kind, State, Ticket
-from quantleap.domain.planning import Undecidable, tickets
+from quantleap.domain.planning import tickets
 from tests.builders import a_basket
 from tests.unit.test_planning import (
     AT,

@@ -23,8 +23,10 @@ from quantleap.domain.contracts import (
     strike_step,
 )
 from quantleap.domain.sessions import LAST_DAY, AlwaysOpen, CalendarExhausted, TradingCalendar
+from tests.unit.test_sessions import xbom_days
 
 NSE = TradingCalendar()
+FIRST = date(2025, 1, 1)
 
 series = st.sampled_from([(index, kind) for index in Index for kind in expiry_types(index)])
 # Every series has an expiry in the table on or after these days.
@@ -73,6 +75,25 @@ def test_an_expiry_off_tuesday_comes_before_a_closed_tuesday(on: date) -> None:
     tuesday = expiry + timedelta(days=(TUESDAY - expiry.weekday()) % 7)
 
     assert expiry == tuesday or not NSE.is_trading_day(tuesday)
+
+
+THURSDAYS = [date(2025, 1, 2) + timedelta(weeks=n) for n in range(35)]
+TUESDAYS = [date(2025, 9, 2) + timedelta(weeks=n) for n in range(70)]
+NOMINAL = {
+    ExpiryType.WEEKLY: THURSDAYS + TUESDAYS,
+    ExpiryType.MONTHLY: [day for day in THURSDAYS + TUESDAYS if (day + timedelta(weeks=1)).month != day.month],
+}
+
+
+@pytest.mark.parametrize("kind", ExpiryType)
+def test_every_expiry_of_two_years_is_where_another_calendar_puts_it(kind: ExpiryType) -> None:
+    on, found = FIRST, []
+    while on < date(2026, 12, 30):
+        found.append(expiry_date(Index.NIFTY, kind, on, NSE))
+        on = found[-1] + timedelta(days=1)
+
+    sessions = xbom_days()
+    assert found == [max(day for day in sessions if day <= nominal) for nominal in NOMINAL[kind]]
 
 
 @pytest.mark.parametrize("index", [index for index in Index if index is not Index.NIFTY])

@@ -70,3 +70,18 @@ def test_a_long_run_id_is_cut_to_a_name_of_80_characters_that_stays_its_own() ->
 
 def test_a_short_run_id_is_the_executions_name() -> None:
     assert execution_name("run_short") == "run_short"
+
+
+def test_a_seed_draws_the_same_ids_each_time_and_no_two_alike() -> None:
+    one, again, other = ids.repeating("seed"), ids.repeating("seed"), ids.repeating("another")
+    asked = [(ids.ALPHABET, 16), (ids.ALPHABET, 16), ("01", 40)]
+
+    drawn, repeated, others = ([draw(*each) for each in asked] for draw in (one, again, other))
+
+    assert drawn == repeated
+    assert len({*drawn, *others}) == 6
+    assert [(len(text), set(text) <= set(alphabet)) for text, (alphabet, _) in zip(drawn, asked, strict=True)] == [
+        (16, True),
+        (16, True),
+        (40, True),
+    ]

@@ -1,20 +1,23 @@
 """Which lists of contracts are trusted, and what stands in for those that are not."""
 
 import sys
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.broker import Instrument, Unknown
+from quantleap.domain.broker import Instrument, SessionExpired, Unknown
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.errors import Unavailable
 from quantleap.domain.instruments import Finding, Flaw, LotSizes, Master, flaw_of, living, stand_in, unlike_ours
 from quantleap.domain.sessions import AlwaysOpen, CalendarExhausted, TradingCalendar
 from quantleap.services import instruments
 from quantleap.services.instruments import GIVEN_UP_FOR, DailyMasters, Outcome
+from quantleap.services.lending import Loan
 from tests.builders import Clock
 from tests.fakes import FakeHttp
 from tests.listings import (
@@ -111,13 +114,16 @@ class Morning:
         self.http = FakeHttp()
         self.clock = Clock()
         self.told: list[Finding] = []
+        self.dead: list[Any] = []
         self.masters = self.another_process()
 
     def another_process(self) -> DailyMasters:
         return DailyMasters(self.store, self.http, TradingCalendar(), self.clock, self.told.append)
 
-    def refresh(self, day: date = MONDAY, session: Any = None) -> Outcome:
-        return self.masters.refresh(self.broker, day, lambda _: session)
+    def refresh(self, day: date = MONDAY, sessions: Sequence[Any] = ()) -> Outcome:
+        return self.masters.refresh(
+            self.broker, day, lambda _: [Loan(each, partial(self.dead.append, each)) for each in sessions]
+        )
 
 
 class TestMornings:
@@ -190,18 +196,29 @@ class TestMornings:
     def test_a_list_shown_to_who_is_logged_in_waits_for_somebody(self) -> None:
         morning = Morning(a_listing(), needs_session=True)
 
-        assert morning.refresh(session=None) is Outcome.WAITS_FOR_LOGIN
+        assert morning.refresh() is Outcome.WAITS_FOR_LOGIN
         assert (morning.http.sent, morning.told) == ([], [])
-        assert morning.refresh(session="ashas") is Outcome.FRESH
+        assert morning.refresh(sessions=["ashas", "ravis"]) is Outcome.FRESH
         assert morning.broker.asked_with == ["ashas"]
+
+    def test_a_lent_session_that_is_dead_is_told_of_and_the_next_one_serves(self) -> None:
+        morning = Morning(SessionExpired("token"), a_listing(), held=(a_master(FRIDAY),), needs_session=True)
+
+        assert morning.refresh(sessions=["ashas", "ravis"]) is Outcome.FRESH
+        assert morning.broker.asked_with == ["ashas", "ravis"]
+        assert (morning.dead, morning.told) == (["ashas"], [])
+
+    def test_dead_sessions_say_nothing_of_the_list(self) -> None:
+        morning = Morning(SessionExpired("token"), held=(a_master(FRIDAY),), needs_session=True)
+
+        assert morning.refresh(sessions=["ashas"]) is Outcome.WAITS_FOR_LOGIN
+        assert (morning.dead, morning.told, list(morning.store.held)) == (["ashas"], [], [("zebu", FRIDAY)])
 
     def test_one_brokers_trouble_is_not_anothers(self) -> None:
         morning = Morning(Unknown("HTTP 502"))
         well: Any = ListingBroker([a_listing()], name="zerodha")
 
-        outcomes = instruments.refresh(
-            morning.masters, [morning.broker, well], lambda _: None, TradingCalendar(), MONDAY
-        )
+        outcomes = instruments.refresh(morning.masters, [morning.broker, well], lambda _: (), TradingCalendar(), MONDAY)
 
         assert outcomes == {"zebu": "unavailable", "zerodha": "fresh"}
 
@@ -209,20 +226,20 @@ class TestMornings:
         morning = Morning(a_listing())
         sunday = MONDAY - timedelta(days=1)
 
-        assert instruments.refresh(morning.masters, [morning.broker], lambda _: None, TradingCalendar(), sunday) == {}
+        assert instruments.refresh(morning.masters, [morning.broker], lambda _: (), TradingCalendar(), sunday) == {}
         assert morning.http.sent == []
 
     def test_a_day_nobody_announced_is_refused(self) -> None:
         morning = Morning(a_listing())
 
         with pytest.raises(CalendarExhausted):
-            instruments.refresh(morning.masters, [], lambda _: None, TradingCalendar(), date(2027, 3, 1))
+            instruments.refresh(morning.masters, [], lambda _: (), TradingCalendar(), date(2027, 3, 1))
 
     def test_the_sandbox_has_a_list_every_day(self) -> None:
         morning = Morning(a_listing())
         sunday = MONDAY - timedelta(days=1)
 
-        outcomes = instruments.refresh(morning.masters, [morning.broker], lambda _: None, AlwaysOpen(), sunday)
+        outcomes = instruments.refresh(morning.masters, [morning.broker], lambda _: (), AlwaysOpen(), sunday)
 
         assert outcomes == {"zebu": "fresh"}
 

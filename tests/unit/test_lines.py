@@ -1,6 +1,7 @@
 """Connections of the order path against a real server on loopback that behaves as it is told."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -102,6 +103,58 @@ async def test_a_line_the_broker_closed_says_so_before_a_byte_leaves_and_can_be_
             line.write(prepare(ORDER))
         await line.open()
         assert (await line.write(prepare(ORDER))).status == 200
+
+
+def again(*later: bytes) -> Serve:
+    """Answers the first request, and goes on with what nobody asked for."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"jData={}")
+        for part in (OK, *later):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        await answering(OK)(reader, writer)
+
+    return serve
+
+
+@pytest.mark.parametrize("later", [(OK,), (OK[:20], OK[20:]), (OK[:20],)], ids=["whole", "in two parts", "in part"])
+async def test_a_second_answer_to_one_request_is_not_taken_for_the_next_ones(later: tuple[bytes, ...]) -> None:
+    async with a_line(again(*later)) as line:
+        await line.write(prepare(ORDER))
+        await asyncio.sleep(0.1)
+        with pytest.raises(NotSent):
+            line.write(prepare(ORDER))
+
+
+async def test_two_answers_that_come_together_are_one_answer_and_the_end_of_the_line() -> None:
+    async with a_line(answering(OK + OK, OK)) as line:
+        assert (await line.write(prepare(ORDER))).body == b"{}"
+        with pytest.raises(NotSent):
+            line.write(prepare(ORDER))
+        await line.open()
+        assert (await line.write(prepare(ORDER))).body == b"{}"
+
+
+async def test_what_came_unasked_is_seen_before_the_next_request_leaves() -> None:
+    told = asyncio.Event()
+
+    async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"jData={}")
+        writer.write(OK)
+        await told.wait()
+        writer.write(OK)
+        time.sleep(0.05)  # noqa: ASYNC251 - both sides share the loop: it must not read before it writes
+        with pytest.raises(NotSent):
+            line.write(prepare(ORDER))
+        seen.set()
+
+    seen = asyncio.Event()
+    async with a_line(twice) as line:
+        await line.write(prepare(ORDER))
+        told.set()
+        await asyncio.wait_for(seen.wait(), 5)
 
 
 async def test_a_second_request_does_not_overtake_the_first() -> None:

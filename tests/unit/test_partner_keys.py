@@ -24,14 +24,14 @@ DRAFT = PartnerKeyDraft(partner_id="zebu", partner_name="Zebu Securities", broke
 
 
 def issue(keys: FakePartnerKeys, draft: PartnerKeyDraft = DRAFT) -> partner_keys.Issued:
-    return partner_keys.create(keys, FakeHasher(), Clock(), counting(), "admin", draft)
+    return partner_keys.create(keys, FakeHasher(), Clock(), counting(), counting(), "admin", draft)
 
 
 def test_a_new_key_has_the_documented_format() -> None:
     issued = issue(FakePartnerKeys(), DRAFT.model_copy(update={"environment": Environment.LIVE}))
 
     assert issued.key.api_key == "pk_zebu_live_" + "1".zfill(32)
-    assert issued.secret == "sk_zebu_live_" + "2".zfill(48)
+    assert issued.secret == "sk_zebu_live_" + "1".zfill(48)
 
 
 def test_of_the_secret_only_the_hash_is_kept() -> None:

@@ -1,20 +1,25 @@
 """From a template and a snapshot to orders: pure, so tried over many inputs."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.basket import Basket, Leg, Side, StrikeRule
+from quantleap.domain.basket import Basket, Leg, Side
 from quantleap.domain.broker import Instrument
+from quantleap.domain.capabilities import EXCHANGE_PACE, Budget
 from quantleap.domain.contracts import Contract, Index, Right, freeze_quantity
+from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
 from quantleap.domain.market import Quote, Snapshot, marketable_limit
-from quantleap.domain.planning import Undecidable, contract, decide, expiries, shard, tickets
+from quantleap.domain.planning import decide, expiries, shard, tickets
 from quantleap.domain.sessions import TradingCalendar
+from quantleap.domain.sizing import too_large
+from quantleap.domain.strikes import AtmStrike, FixedStrike
 from quantleap.domain.subscription import Allocation
 from tests.builders import a_basket, a_strategy
 
@@ -48,9 +53,21 @@ def a_master(lot: int = 65) -> dict[Contract, Instrument]:
 
 
 def decided(basket: Basket, master: dict[Contract, Instrument] | None = None) -> Decision:
-    masters = {VENUE: a_master() if master is None else master}
-    snapshots = {(Index.NIFTY, EXPIRY): a_snapshot()}
+    return decide_with({VENUE: a_master() if master is None else master}, basket)
+
+
+def decide_with(
+    masters: dict[str, dict[Contract, Instrument]], basket: Basket | None = None, snapshot: Snapshot | None = None
+) -> Decision:
+    basket = basket or a_basket()
+    snapshots = {(Index.NIFTY, EXPIRY): snapshot or a_snapshot()}
     return decide(a_due(basket), basket, snapshots, masters, TradingCalendar(), AT, ON)
+
+
+def refused(basket: Basket, snapshot: Snapshot | None = None) -> str:
+    with pytest.raises(Undecidable) as refusal:
+        decide_with({VENUE: a_master()}, basket, snapshot)
+    return refusal.value.reason
 
 
 def a_seat(multiplier: str = "1", cap: int | None = None) -> Seat:
@@ -82,11 +99,54 @@ def test_a_freeze_quantity_below_a_single_lot_is_not_believed(odd: int | None) -
     assert {order.freeze_quantity for order in decided(a_basket(), master).orders} == {1800}
 
 
-def test_the_strike_at_the_money_is_the_nearest_and_offsets_count_steps() -> None:
-    leg = Leg(side=Side.SELL, right=Right.CE, strike=StrikeRule(offset=4))
+def test_a_strike_is_named_by_its_rule_and_taken_from_the_list() -> None:
+    legs = (
+        Leg(side=Side.SELL, right=Right.CE, strike=AtmStrike(offset=4)),
+        Leg(side=Side.BUY, right=Right.CE, strike=FixedStrike(strike=Decimal(26500))),
+    )
 
-    assert contract(leg, a_strategy(), SPOT, EXPIRY).strike == 26200
-    assert contract(leg, a_strategy(), Decimal("26025.00"), EXPIRY).strike == 26250
+    orders = decided(a_basket(strategies=(a_strategy(legs=legs),))).orders
+
+    assert [order.contract.strike for order in orders] == [26500, 26200]
+
+
+def test_two_rules_that_meet_in_one_strike_must_not_buy_and_sell_it() -> None:
+    legs = (
+        Leg(side=Side.SELL, right=Right.CE, strike=AtmStrike(offset=4)),
+        Leg(side=Side.BUY, right=Right.CE, strike=FixedStrike(strike=Decimal(26200))),
+    )
+
+    assert refused(a_basket(strategies=(a_strategy(legs=legs),))) == "legs_cancel_out"
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("0", "5"), ("5", "0"), ("100.50", "99.50"), ("74", "126"), ("0.05", "2.10")])
+def test_a_price_that_says_nothing_makes_the_run_undecidable(bid: str, ask: str) -> None:
+    quote = Quote(bid=Decimal(bid), ask=Decimal(ask), last=Decimal(100))
+    chain = {option: quote if option == (Decimal(26400), Right.CE) else good for option, good in a_chain().items()}
+
+    assert refused(a_basket(), a_snapshot()._replace(chain=chain)) == "no_usable_quote"
+
+
+def test_a_feed_that_stands_still_makes_the_run_undecidable() -> None:
+    assert refused(a_basket(), a_snapshot()._replace(as_of=AT - timedelta(seconds=11))) == "market_feed_stale"
+
+
+@pytest.mark.parametrize("broken", [{"lot_size": 0}, {"lot_size": 1801}, {"tick": Decimal(0)}])
+def test_a_venue_whose_list_makes_no_sense_does_not_list_the_contract(broken: dict[str, Any]) -> None:
+    odd = {contract: each._replace(**broken) for contract, each in a_master().items()}
+    masters = {VENUE: a_master(), "mstock#test": odd}
+
+    assert {venue for order in decide_with(masters).orders for venue in order.listings} == {VENUE}
+    with pytest.raises(Undecidable):
+        decide_with({"mstock#test": odd})
+
+
+def test_one_price_fits_the_ticks_of_every_venue() -> None:
+    coarse = {contract: each._replace(tick=Decimal("0.25")) for contract, each in a_master().items()}
+
+    orders = decide_with({VENUE: a_master(), "mstock#test": coarse}).orders
+
+    assert all(order.limit_price % Decimal("0.25") == 0 for order in orders)
 
 
 def test_hedges_are_decided_before_sells_whatever_the_template_says() -> None:
@@ -103,18 +163,7 @@ def test_a_contract_no_venue_lists_makes_the_run_undecidable() -> None:
 
 
 def test_a_strike_without_a_quote_makes_the_run_undecidable() -> None:
-    snapshot = a_snapshot()._replace(chain={})
-
-    with pytest.raises(Undecidable, match="no quote for"):
-        decide(
-            a_due(a_basket()),
-            a_basket(),
-            {(Index.NIFTY, EXPIRY): snapshot},
-            {VENUE: a_master()},
-            TradingCalendar(),
-            AT,
-            ON,
-        )
+    assert refused(a_basket(), a_snapshot()._replace(chain={})) == "no_usable_quote"
 
 
 def test_a_seat_whose_broker_does_not_list_the_contract_is_skipped_with_the_reason() -> None:
@@ -145,6 +194,51 @@ def test_slices_are_whole_lots_under_freeze_and_cap_and_add_up(multiplier: Decim
         assert all(0 < size <= min(most, (cap or 1000) * 65) and size % 65 == 0 for size in sizes)
 
 
+@given(
+    lot=st.integers(1, 1800),
+    freeze=st.none() | st.integers(0, 5000),
+    multiplier=st.decimals(min_value="0.01", max_value="1000", places=2),
+    cap=st.none() | st.integers(1, 1000),
+)
+def test_whatever_a_broker_lists_slices_add_up_and_are_whole_lots_the_exchange_takes(
+    lot: int, freeze: int | None, multiplier: Decimal, cap: int | None
+) -> None:
+    master = {contract: each._replace(freeze_quantity=freeze) for contract, each in a_master(lot).items()}
+    decision = decide_with({VENUE: master}, a_basket(strategies=(a_strategy(legs=a_strategy().legs[:1]),)))
+
+    (ticket,) = tickets(decision, a_seat(str(multiplier), cap), 0)
+
+    sizes = [intent.quantity for intent in ticket.intents]
+    most = min(1800, freeze if freeze and freeze >= lot else 1800, (cap or 1000) * lot)
+    assert sum(sizes) == max(1, int(multiplier)) * lot
+    assert all(0 < size <= most and size % lot == 0 for size in sizes)
+    assert len(sizes) == -(-sum(sizes) // (most // lot * lot))
+
+
+@given(lots=st.lists(st.integers(1, 50), min_size=1, max_size=8), multiplier=st.decimals("0.01", 1000, places=2))
+def test_who_may_trade_a_template_sends_its_orders_within_a_second(lots: list[int], multiplier: Decimal) -> None:
+    legs = tuple(
+        Leg(side=Side.BUY, right=Right.CE, strike=AtmStrike(offset=at), lots=each) for at, each in enumerate(lots)
+    )
+    basket = a_basket(strategies=(a_strategy(legs=legs),))
+
+    (ticket,) = tickets(decided(basket), a_seat(str(multiplier)), 0)
+
+    assert (too_large(basket, multiplier, ON) is None) == (len(ticket.intents) <= EXCHANGE_PACE.calls)
+
+
+@given(multiplier=st.integers(1, 200), cap=st.integers(1, 5))
+def test_orders_that_do_not_fit_into_a_second_are_spread(multiplier: int, cap: int) -> None:
+    budget, now = Budget(()), 0.0
+    sent: list[float] = []
+
+    for _ in one_ticket(str(multiplier), cap).intents:
+        now += budget.wait_s(sent, now)
+        sent.append(now)
+
+    assert all(later - earlier >= 1 - 1e-6 for earlier, later in zip(sent, sent[10:], strict=False))
+
+
 @given(multiplier=st.integers(1, 200))
 def test_every_intent_has_a_tag_of_its_own_that_every_broker_takes(multiplier: int) -> None:
     tags = [intent.tag for intent in one_ticket(str(multiplier)).intents]
@@ -173,14 +267,22 @@ def test_a_limit_takes_what_is_offered_lies_on_the_tick_and_stays_in_its_band(
         assert limit >= quote.bid - max(quote.bid / 10, Decimal(5)) - TICK
 
 
+def test_a_way_out_is_priced_where_one_side_of_the_quote_is_empty() -> None:
+    nothing_offered = Quote(bid=Decimal(90), ask=Decimal(0), last=Decimal(100))
+    nothing_bid = Quote(bid=Decimal(0), ask=Decimal("0.10"), last=Decimal("0.05"))
+
+    assert marketable_limit(Side.BUY, nothing_offered, TICK) == 110
+    assert marketable_limit(Side.SELL, nothing_bid, TICK) == TICK
+
+
 @given(count=st.integers(0, 600), size=st.integers(1, 250), tenants=st.integers(1, 5))
 def test_shards_hold_every_seat_once_and_keep_tenants_together(count: int, size: int, tenants: int) -> None:
     seats = [a_seat()._replace(subscription_id=f"s{n}", tenant=f"t{n % tenants}#test") for n in range(count)]
 
-    shards = shard(seats, size)
+    shards = shard(seats, size, "run_1")
 
     flat = [seat for each in shards for seat in each]
-    assert sorted(flat) == sorted(seats)
+    assert sorted(seat.subscription_id for seat in flat) == sorted(seat.subscription_id for seat in seats)
     assert all(len(each) <= size for each in shards)
     changes = sum(left.tenant != right.tenant for left, right in pairwise(flat))
     assert changes <= tenants - 1

@@ -1,13 +1,29 @@
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from quantleap.domain.account import AccountStatus
+from quantleap.domain.clock import IST
+from quantleap.domain.partner import Tenant
+from quantleap.domain.readiness import DIES_BEFORE_EXIT as DIES
+from quantleap.domain.rehearsal import AHEAD, Rehearsal
 from quantleap.domain.subscription import Action, ReadinessFilter, Share, SubscriptionChange
 from quantleap.services import subscriptions
-from quantleap.services.readiness import Readiness, readiness
-from tests.builders import ASHA, NINE_TWENTY, OTHERS, ZEBU, Clock, a_subscription, an_account, counting
+from quantleap.services.readiness import Ports, Readiness, readiness
+from tests.builders import (
+    ASHA,
+    NINE_TWENTY,
+    OTHERS,
+    RUN,
+    TEMPLATE,
+    ZEBU,
+    Clock,
+    a_subscription,
+    an_account,
+    counting,
+)
 from tests.fakes import Stores, a_market, in_memory
 from tests.unit.test_halts import a_halt
 
@@ -21,9 +37,37 @@ def market() -> Stores:
     return stores
 
 
-def judged(market: Stores, tenant: Any = ZEBU, **wanted: Any) -> Readiness:
-    stores = market.subscriptions, market.accounts, market.baskets, market.halts
-    return readiness(*stores, Clock(), tenant, ReadinessFilter(**wanted))
+class FakeRehearsals:
+    """What was rehearsed, whoever asks."""
+
+    def __init__(self, *held: Rehearsal) -> None:
+        self.held = list(held)
+
+    def put(self, rehearsal: Rehearsal) -> None:
+        self.held.append(rehearsal)
+
+    def between(self, tenant: Tenant, first: datetime, last: datetime) -> Sequence[Rehearsal]:
+        return [each for each in self.held if each.tenant == tenant.key and first <= each.boundary <= last]
+
+
+def judged(market: Stores, tenant: Any = ZEBU, rehearsals: Sequence[Rehearsal] = (), **wanted: Any) -> Readiness:
+    stores = market.subscriptions, market.accounts, market.baskets, market.halts, FakeRehearsals(*rehearsals)
+    return readiness(Ports(*stores, clock=Clock()), tenant, ReadinessFilter(**wanted))
+
+
+def a_rehearsal(**changes: Any) -> Rehearsal:
+    usual = Rehearsal(
+        run_id=RUN,
+        boundary=NINE_TWENTY,
+        template_id=TEMPLATE,
+        template_version=1,
+        tenant=ZEBU.key,
+        rehearsed_at=NINE_TWENTY - AHEAD,
+        subscriptions=3,
+        ready=1,
+        reasons={"broker_login_missing": 2},
+    )
+    return usual.model_copy(update=changes)
 
 
 def account_is(market: Stores, **changes: Any) -> None:
@@ -39,6 +83,47 @@ def test_one_who_logged_in_is_ready_until_the_token_dies(market: Stores) -> None
     assert [each.ready for each in now.outlooks] == [True]
     assert now.reasons == {}
     assert evening.reasons == {"broker_token_expired": 1}
+
+
+@pytest.mark.parametrize(("clock", "reason"), [("09:20", "broker_token_expired"), ("15:15", DIES), ("15:16", None)])
+def test_a_token_has_to_live_until_what_is_entered_was_left_again(
+    market: Stores, clock: str, reason: str | None
+) -> None:
+    dies = datetime.combine(NINE_TWENTY.date(), time.fromisoformat(clock), IST)
+    account_is(market, token_expires_at=dies)
+
+    assert list(judged(market).reasons) == ([reason] if reason else [])
+
+
+def test_after_the_last_entry_of_the_day_only_the_moment_counts(market: Stores) -> None:
+    account_is(market, token_expires_at=NINE_TWENTY + timedelta(hours=1))
+
+    assert judged(market, at=NINE_TWENTY + timedelta(minutes=1)).reasons == {}
+
+
+def test_a_venue_that_a_rehearsal_found_shut_keeps_its_accounts_from_trading(market: Stores) -> None:
+    account_is(market, token_expires_at=NINE_TWENTY + timedelta(hours=6))
+    shut = a_rehearsal(venues={"zebu#test": "contract_not_listed_at_broker", "zerodha#test": "x"})
+
+    assert judged(market, rehearsals=[shut]).reasons == {"contract_not_listed_at_broker": 1}
+    assert judged(market, rehearsals=[shut.model_copy(update={"template_id": "bsk_other"})]).reasons == {}
+
+
+def test_what_a_broker_said_of_an_account_shows_in_its_subscription(market: Stores) -> None:
+    account_is(market, token_expires_at=NINE_TWENTY + timedelta(hours=6))
+    asked = a_rehearsal(accounts={f"{NAME}#ZEBU123": "margin_short", "sub_other#ZEBU123": "x"})
+
+    (outlook,) = judged(market, rehearsals=[asked]).outlooks
+
+    assert outlook.reasons == {"ZEBU123": "margin_short"}
+
+
+def test_rehearsals_are_those_of_the_moment_or_of_the_half_hour_to_come(market: Stores) -> None:
+    soon, later = (a_rehearsal(boundary=NINE_TWENTY + timedelta(minutes=m), run_id=str(m)) for m in (30, 31))
+
+    assert judged(market, rehearsals=[soon, later]).rehearsals == [soon]
+    assert judged(market, rehearsals=[soon, later], at=later.boundary).rehearsals == [later]
+    assert judged(market, rehearsals=[soon, later], template_id="bsk_other").rehearsals == []
 
 
 def test_one_who_did_not_log_in_or_may_not_trade_is_not_ready(market: Stores) -> None:

@@ -8,7 +8,7 @@ from sandbox.reference import DOCS, pages
 
 @pytest.mark.parametrize(("file", "text"), pages().items(), ids=lambda value: getattr(value, "name", ""))
 def test_a_page_made_from_the_code_says_what_the_code_says(file: Path, text: str) -> None:
-    assert file.read_text() == text, "write it anew: python -m sandbox.reference"
+    assert file.read_text() == text, "write it anew: make reference"
 
 
 def test_every_code_and_phrase_of_every_broker_is_told() -> None:

@@ -181,6 +181,16 @@ def test_a_broker_that_takes_no_connection_ends_every_order_with_its_reason() ->
     assert not broker.orders
 
 
+def test_connections_the_broker_closed_meanwhile_are_opened_anew_and_every_order_is_placed_once() -> None:
+    store, broker = a_store(), FakeZebu(hangs_up_after_s=5)
+
+    report = run(store, broker)
+
+    assert report.counts == {"filled": 8}
+    assert len({order["remarks"] for order in broker.orders}) == len(broker.orders) == 8
+    assert min(broker.arrivals) >= T
+
+
 def token_dead_at_boundary(store: Store) -> None:
     account = store.accounts["usr_0", "C0"]
     store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": T})
@@ -255,7 +265,7 @@ def test_a_refused_decision_is_told_to_every_subscriber() -> None:
 def test_a_worker_that_wakes_late_enters_nobody() -> None:
     store, broker = a_store(2), FakeZebu()
 
-    report = play(lambda: serve(a_desk(store, broker), an_errand()), T + timedelta(seconds=4))
+    report = play(lambda: serve(a_desk(store, broker), an_errand()), T + timedelta(seconds=4)).report
 
     assert report.skipped == {"worker_late": 2}
     assert not broker.orders

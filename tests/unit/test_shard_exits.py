@@ -43,7 +43,7 @@ def after_entry(store: Store, broker: FakeZebu) -> Store:
 
 def leave(store: Store, broker: FakeZebu, attempt: int = 0, power: Power | None = None) -> Report:
     errand = an_errand(run_id=EXIT, closes=an_errand().run_id, attempt=attempt)
-    return play(lambda: serve(a_desk(store, broker, power), errand), WARM + timedelta(seconds=32 * attempt))
+    return play(lambda: serve(a_desk(store, broker, power), errand), WARM + timedelta(seconds=32 * attempt)).report
 
 
 def test_an_exit_buys_back_what_was_sold_before_it_sells_what_protects() -> None:
@@ -72,7 +72,7 @@ def test_an_exit_is_never_too_late() -> None:
     store = after_entry(a_store(1), broker)
     errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
 
-    report = play(lambda: serve(a_desk(store, broker), errand), T + timedelta(seconds=30))
+    report = play(lambda: serve(a_desk(store, broker), errand), T + timedelta(seconds=30)).report
 
     assert report.counts == {"filled": 4}
 
@@ -105,7 +105,7 @@ def test_a_second_exit_of_the_same_entry_finds_nothing_to_close() -> None:
     store.tickets = {f"old {name}": ticket for name, ticket in store.tickets.items()}
 
     errand = an_errand(run_id=later, closes=an_errand().run_id)
-    report = play(lambda: serve(a_desk(store, broker), errand), WARM)
+    report = play(lambda: serve(a_desk(store, broker), errand), WARM).report
 
     assert report.skipped == {"nothing_to_close": 1}
     assert len(broker.orders) == 4

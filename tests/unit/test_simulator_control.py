@@ -137,6 +137,7 @@ def test_a_behaviour_is_changed_by_name_and_reset_at_once(broker: Remote) -> Non
         "fill": "immediate",
         "reject": {},
         "reject_after_accept": {},
+        "book_twice": None,
         "storm": None,
         "faults": {},
     }
@@ -283,6 +284,16 @@ def test_logins_apps_and_orders_survive_a_clean_stop(tmp_path: Path) -> None:
         again = broker.zebu("PlaceOrder", an_order(), token)["norenordno"]
         assert int(again) == int(before[0]["order_id"]) + 1
         assert broker.redeem("mock_token_1", "X1", ("k", "s"))["stat"] == "Ok"
+
+
+def test_an_accepted_order_is_still_rejected_after_a_stop(tmp_path: Path) -> None:
+    settings = Settings(state_file=tmp_path / "broker.json")
+    with running(settings) as broker:
+        broker.behave(reject_after_accept={"price_band": {}})
+        broker.zebu("PlaceOrder", an_order(), broker.login())
+
+    with running(settings) as broker:
+        assert [order["rejection"] for order in broker.orders()] == ["price_band"]
 
 
 def test_a_state_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from quantleap.adapters.machine import draw
 from quantleap.domain.account import AccountStatus
 from quantleap.domain.basket import MarketplaceConfig, Pricing, PricingType, Visibility
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
+from quantleap.domain.ids import repeating
 from quantleap.domain.partner import PartnerKey, RevenueShare
 from quantleap.domain.subscription import NewSubscription, Status, Subscription, SubscriptionFilter
 from quantleap.services import subscriptions
@@ -19,7 +21,6 @@ from tests.builders import (
     a_key,
     a_template,
     an_account,
-    counting,
 )
 from tests.fakes import Stores, a_market, in_memory
 
@@ -34,7 +35,7 @@ def market() -> Stores:
 def subscribe(market: Stores, key: PartnerKey | None = None, **changes: Any) -> Subscription:
     fields = {"template_id": TEMPLATE, "user_email": ASHAS_MAIL, "broker_client_id": "ZEBU123"}
     wanted = NewSubscription.model_validate({**fields, **changes})
-    begun = subscriptions.subscribe(market.subscriptions, market.accounts, Clock(), counting(), key or a_key(), wanted)
+    begun = subscriptions.subscribe(market.subscriptions, market.accounts, Clock(), draw, key or a_key(), wanted)
     return begun.subscription
 
 
@@ -77,6 +78,19 @@ def test_a_second_subscription_names_the_first(market: Stores) -> None:
         subscribe(market)
 
     assert refusal.value.subscription_id == first.subscription_id
+
+
+def test_a_request_that_draws_the_same_ids_again_finds_what_it_stored(market: Stores) -> None:
+    """It died before anybody was told, and came again."""
+    wanted = NewSubscription(template_id=TEMPLATE, user_email=ASHAS_MAIL, broker_client_id="ZEBU123")
+    stores, clock = (market.subscriptions, market.accounts), Clock()
+    first = subscriptions.subscribe(*stores, clock, repeating("seed"), a_key(), wanted)
+    clock.passes(minutes=1)
+
+    again = subscriptions.subscribe(*stores, clock, repeating("seed"), a_key(), wanted)
+
+    assert again.subscription == first.subscription
+    assert market.baskets.get(TEMPLATE).subscriber_count == 1
 
 
 def test_after_cancelling_the_user_may_subscribe_anew(market: Stores) -> None:

@@ -28,9 +28,9 @@ class TableBaskets:
         self._clock = clock
 
     def add(self, basket: Basket) -> None:
-        """Store a new basket and its first version together, its schedule too if it is offered."""
+        """Store a new basket and its first version together, its schedule too if it is offered; else `Conflict`."""
         puts = [self._table.putting(_item(basket), NEW), self._putting(basket.first)]
-        self._table.transact([*puts, *self._reschedule(basket, basket.model_copy(update={"marketplace": None}))])
+        self._transact([*puts, *self._reschedule(basket, basket.model_copy(update={"marketplace": None}))])
 
     def _putting(self, version: BasketVersion) -> Write:
         key = keys.basket_version(version.basket_id, version.number)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from quantleap.adapters import keys, users
+from quantleap.adapters import keys, outbox, users
 from quantleap.adapters.items import NEW, read, stored
-from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed
+from quantleap.adapters.table import Item, Table, TransactionFailed
 from quantleap.domain.account import BrokerAccount, User
 from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.events import Happening
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Known, Page
 
@@ -53,23 +54,27 @@ class TableBrokerAccounts:
         item = self._table.get(keys.broker_account(user_id, client_id))
         if item is None:
             raise NotFound("No such broker account")
-        return _account(item)
+        return of_item(item)
 
-    def save(self, account: BrokerAccount) -> None:
-        """Store a change, unless somebody else wrote meanwhile (`Conflict`); how often it was taken up stays."""
+    def save(self, account: BrokerAccount, told: Sequence[Happening] = ()) -> None:
+        """Store a change with what is told of it, unless somebody else wrote meanwhile (`Conflict`).
+
+        How often the account was taken up stays.
+        """
         item = {name: value for name, value in _item(account).items() if name not in {"user_id", "sort_key"}}
         gone = [name for name in OPTIONAL if name not in item]
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in item)
         expression += " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
         names = {f"name_{name}": name for name in (*item, *gone)}
         key = keys.broker_account(account.user_id, account.client_id)
+        change = self._table.updating(key, expression, "version = :was", was=account.version - 1, **item, **names)
         try:
-            self._table.update(key, expression, "version = :was", was=account.version - 1, **item, **names)
-        except ConditionFailed:
+            self._table.transact([change, *(self._table.putting(outbox.item(each)) for each in told)])
+        except TransactionFailed:
             raise Conflict("The broker account changed meanwhile; send the request again") from None
 
     def remove(self, account: BrokerAccount) -> None:
-        """Delete an account and free its client id; `Conflict` while a subscription trades it.
+        """Delete an account as it was read and free its client id; `Conflict` while a subscription trades it.
 
         Each subscription that takes an account up counts in it (`taken_up`), so one that comes between the look at
         the allocations and the deletion makes the deletion fail.
@@ -78,20 +83,26 @@ class TableBrokerAccounts:
         item = self._table.get(key)
         if item is None:
             raise NotFound("No such broker account")
+        self.refuse_in_use(account)
+        same = (
+            "taken_up = :seen" if "taken_up" in item else "attribute_exists(user_id) AND attribute_not_exists(taken_up)"
+        )
+        seen = {"was": account.version, **({"seen": item["taken_up"]} if "taken_up" in item else {})}
+        claim = keys.broker_client(account.tenant, account.client_id)
+        try:
+            self._table.transact(
+                [self._table.deleting(key, f"{same} AND version = :was", **seen), self._table.deleting(claim)]
+            )
+        except TransactionFailed:
+            raise Conflict("The broker account changed meanwhile; send the request again") from None
+
+    def refuse_in_use(self, account: BrokerAccount) -> None:
+        """Raise the `Conflict` that `remove` would raise for a subscription that trades it: one query."""
         allocations = self._table.query_all(
             "user_id = :user AND begins_with(sort_key, :prefix)", user=account.user_id, prefix=keys.ALLOCATION_PREFIX
         )
         if any(each["client_id"] == account.client_id for each in allocations):
             raise Conflict("A subscription trades this account; move or cancel it first", code="broker_account_in_use")
-        same = (
-            "taken_up = :seen" if "taken_up" in item else "attribute_exists(user_id) AND attribute_not_exists(taken_up)"
-        )
-        seen = {"seen": item["taken_up"]} if "taken_up" in item else {}
-        claim = keys.broker_client(account.tenant, account.client_id)
-        try:
-            self._table.transact([self._table.deleting(key, same, **seen), self._table.deleting(claim)])
-        except TransactionFailed:
-            raise Conflict("The broker account changed meanwhile; send the request again") from None
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
         """The user a client id of this tenant belongs to; raises `NotFound`."""
@@ -106,7 +117,7 @@ class TableBrokerAccounts:
         items = self._table.query_all(
             "user_id = :user AND begins_with(sort_key, :prefix)", user=user_id, prefix=keys.ACCOUNT_PREFIX
         )
-        return [_account(item) for item in items]
+        return [of_item(item) for item in items]
 
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[BrokerAccount]:
         """A tenant's accounts by client id; the token is the last client id shown."""
@@ -125,11 +136,12 @@ class TableBrokerAccounts:
     def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
         """Accounts by (user, client id), a hundred a call; the missing are absent."""
         items = self._table.get_many(keys.broker_account(*name) for name in dict.fromkeys(names))
-        accounts = (_account(item) for item in items)
+        accounts = (of_item(item) for item in items)
         return {(account.user_id, account.client_id): account for account in accounts}
 
 
-def _account(item: Item) -> BrokerAccount:
+def of_item(item: Item) -> BrokerAccount:
+    """An account as stored."""
     return read(BrokerAccount, item, "taken_up")
 
 

@@ -3,12 +3,21 @@
 urllib3 comes with boto3, so it costs no further import, and it can send a GET with a body, which one broker asks for.
 """
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
+from time import monotonic
+
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from quantleap.domain.broker import Answer, NotSent, Request, Unknown
 
 MOST_BYTES = 64 * 1024 * 1024
 """More than any broker's list of contracts; an answer beyond it is not read."""
+
+AT_ONCE = 65_536
 
 
 class UrllibHttp:
@@ -16,23 +25,80 @@ class UrllibHttp:
 
     def __init__(self) -> None:
         self._pool = urllib3.PoolManager(retries=False, num_pools=16, maxsize=32)
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def send(self, request: Request, *, timeout_s: float = 10) -> Answer:
-        """Send once; `NotSent` when it certainly did not arrive, `Unknown` when nobody can say."""
+        """Send once; `NotSent` when it certainly did not arrive, `Unknown` when nobody can say.
+
+        An answer that is not whole when its time is over is given up, however lively it drips.
+        """
+        ends = monotonic() + timeout_s
         try:
             answer = self._pool.request(
                 request.method,
                 request.base_url + request.target,
                 body=request.body or None,
                 headers=dict(request.headers),
-                timeout=timeout_s,
+                timeout=urllib3.Timeout(total=timeout_s),
                 redirect=False,
                 preload_content=False,
             )
-            body = answer.read(MOST_BYTES)
+            body = _body(answer, ends)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
             raise NotSent(type(error).__name__) from None
         except urllib3.exceptions.HTTPError as error:
             raise Unknown(type(error).__name__) from None
         answer.release_conn()
         return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+
+
+def _body(answer: urllib3.BaseHTTPResponse, ends: float) -> bytes:
+    """All of it; also an answer cut off in its head looks whole, so the time decides."""
+    body = bytearray()
+    while monotonic() < ends and len(body) <= MOST_BYTES and (part := answer.read1(AT_ONCE)):
+        body += part
+    if monotonic() < ends and len(body) <= MOST_BYTES:
+        return bytes(body)
+    answer.close()
+    raise Unknown("the answer is too large" if len(body) > MOST_BYTES else "the answer took too long")
+
+
+@contextmanager
+def _within(seconds: float | None, connection: socket.socket) -> Iterator[None]:
+    """Hang up when the block is not done in time."""
+
+    def hang_up() -> None:
+        with suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose own state another thread uses
+
+    timer = Timer(seconds or 0, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class _Http(HTTPConnection):
+    """A socket's timeout is of each read alone; here it is of the whole head of an answer."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        with _within(self.timeout, self.sock):
+            return super().getresponse()
+
+
+class _Https(HTTPSConnection):
+    """The same."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        with _within(self.timeout, self.sock):
+            return super().getresponse()
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https

@@ -13,30 +13,41 @@ from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record
 FREE = "attribute_not_exists(user_id) OR expires_at <= :now"
 """No record, or one that the table has not got round to delete."""
 
-ABANDONED = "(attribute_not_exists(answer_status) AND running_until <= :at AND fingerprint = :fingerprint)"
-"""The same request, begun by a worker that cannot be at work any more."""
+UNCHANGED = "attempt = :seen AND attribute_not_exists(answer_status)"
+"""The abandoned attempt, and nobody who took it over or answered meanwhile."""
 
 
 class TableIdempotency:
-    """Beginning is one conditional write; the record in the way comes back with its failure."""
+    """Beginning is one conditional write, taking over one more; the record in the way comes back with a failure."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def begin(self, attempt: Attempt) -> Record | None:
-        """Note that a request is being carried out; the record that stands in the way, or None."""
-        now = int(attempt.at.timestamp())
+    def begin(self, attempt: Attempt) -> Record:
+        """Note that a request is being carried out; the record as it stands, held by this attempt or in its way."""
+        item = _item(attempt)
         try:
-            self._table.put(
-                _item(attempt),
-                f"{FREE} OR {ABANDONED}",
-                now=now,
-                at=attempt.at.isoformat(),
-                fingerprint=attempt.fingerprint,
+            self._table.put(item, FREE, now=int(attempt.at.timestamp()))
+        except ConditionFailed as failure:
+            before = _record(failure.old or {})
+            return self._take_over(before, attempt) if before.abandoned(attempt) else before
+        return _record(item)
+
+    def _take_over(self, before: Record, attempt: Attempt) -> Record:
+        """Go on with what another attempt left, ids and all; of several who do so at once one does."""
+        try:
+            item = self._table.update(
+                keys.idempotency(attempt.name),
+                "SET attempt = :token, running_until = :until, version = version + :one",
+                UNCHANGED,
+                token=attempt.token,
+                until=(attempt.at + LEASE).isoformat(),
+                seen=before.token,
+                one=1,
             )
         except ConditionFailed as failure:
-            return _record(failure.old) if failure.old else None
-        return None
+            return _record(failure.old) if failure.old else before
+        return _record(item)
 
     def finish(self, attempt: Attempt, status: int, body: str | None) -> None:
         """Keep the answer, unless another attempt took over; raises `Unavailable` when it cannot be kept."""
@@ -70,6 +81,7 @@ def _item(attempt: Attempt) -> Item:
         "version": 1,
         "fingerprint": attempt.fingerprint,
         "attempt": attempt.token,
+        "seed": attempt.token,
         "running_until": (attempt.at + LEASE).isoformat(),
         "expires_at": int((attempt.at + KEPT).timestamp()),
     }
@@ -79,6 +91,7 @@ def _record(item: Item) -> Record:
     return Record(
         fingerprint=item["fingerprint"],
         token=item["attempt"],
+        seed=item["seed"],
         running_until=datetime.fromisoformat(item["running_until"]),
         status=item.get("answer_status"),
         body=item.get("answer"),

@@ -14,6 +14,7 @@
 | BROKER_CREDENTIALS       | {user_id}              | BROKER_CREDENTIALS#{client_id}             |
 | BROKER_SESSION           | {user_id}              | BROKER_SESSION#{client_id}                 |
 | OAUTH_STATE              | OAUTH#{sha256(state)}  | STATE                                      |
+| DEEP_LINK                | LINK#{sha256(token)}   | LINK                                       |
 | MARKETPLACE_SUBSCRIPTION | {user_id}              | SUBSCRIPTION#{subscription_id}             |
 | TEMPLATE_CLAIM           | {user_id}              | TEMPLATE#{template_id}                     |
 | BROKER_ALLOCATION        | {user_id}              | BROKER_ALLOCATION#{template}#{allocation}  |
@@ -23,17 +24,21 @@
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
 | RUN_EXIT                 | RUN#{run_id}           | EXIT#{MON#15:20}                           |
+| DAY_RUN                  | DAY#{2026-11-23}       | RUN#{run_id}                               |
 | SHARD_LEASE              | RUN#{run_id}#{0000}    | LEASE                                      |
 | SHARD_REPORT             | RUN#{run_id}#{0000}    | REPORT                                     |
 | RUN_TICKET               | RUN#{run_id}#{0000}    | TICKET#{tenant}#{subscription}#{allocation}|
 | TICKET_EXITS             | RUN#{run_id}#{0000}    | EXITS#{tenant}#{subscription}#{allocation} |
+| REHEARSAL                | TENANT#{tenant}        | REHEARSAL#{2026-11-23T03:50:00Z}#{template}|
 | TENANT_RUN               | TENANT#{tenant}        | RUN#{run_id}                               |
+| EVENT                    | EVENTS#{tenant}        | EVENT#{event_id}                           |
 """
 
 import hashlib
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TypedDict
 
+from quantleap.domain.clock import IST
 from quantleap.domain.ids import PLATFORM_OWNER, user_of_subscription
 
 
@@ -50,6 +55,7 @@ MARKETPLACE_DISCOVERY = "MarketplaceDiscovery"
 USER_SUBSCRIPTIONS = "UserSubscriptions"
 TEMPLATE_SUBSCRIBERS = "TemplateSubscribers"
 PARTNER_SUBSCRIPTIONS = "PartnerSubscriptions"
+USER_EXECUTIONS = "UserExecutions"
 
 MARKETPLACE = "MARKETPLACE#LISTED"
 """The one partition of the marketplace: a few hundred templates, so that browsing is one query with any filter."""
@@ -129,6 +135,11 @@ def oauth_state(state: str) -> Key:
     return _key(f"OAUTH#{hashlib.sha256(state.encode()).hexdigest()}", "STATE")
 
 
+def deep_link(token: str) -> Key:
+    """A link that waits to be followed; its token is a secret, so only the hash is stored."""
+    return _key(f"LINK#{hashlib.sha256(token.encode()).hexdigest()}", "LINK")
+
+
 def subscription(subscription_id: str) -> Key | None:
     """A subscription; its id names its user. None for a text that is no subscription id."""
     user_id = user_of_subscription(subscription_id)
@@ -163,6 +174,16 @@ def run(run_id: str) -> Key:
 def run_exit(run_id: str, slot: str) -> Key:
     """That strategies of an entry run leave in a slot."""
     return _key(f"RUN#{run_id}", f"EXIT#{slot}")
+
+
+def day(moment: datetime) -> str:
+    """The partition of the runs of a day in India."""
+    return f"DAY#{moment.astimezone(IST).date().isoformat()}"
+
+
+def day_run(boundary: datetime, run_id: str) -> Key:
+    """That a run has its boundary on a day."""
+    return _key(day(boundary), f"{RUN_PREFIX}{run_id}")
 
 
 def ticket_exits(run_id: str, number: int, tenant: str, name: str) -> Key:
@@ -200,6 +221,16 @@ def ticket(run_id: str, number: int, tenant: str, name: str) -> Key:
     return _key(shard(run_id, number), f"{TICKET_PREFIX}{tenant}#{name}")
 
 
+def executed(user_id: str, run_id: str, name: str) -> dict[str, str]:
+    """What makes a ticket found by its user: ids of runs begin with the boundary, so they sort by time."""
+    return {"executed_for": user_id, "executed_run": f"{run_id}#{name}"}
+
+
+def run_of(executed_run: str) -> str:
+    """The run in the sort key that `executed` wrote."""
+    return executed_run.partition("#")[0]
+
+
 def tenant(key: str) -> str:
     """The partition of what belongs to a tenant as a whole."""
     return f"TENANT#{key}"
@@ -208,6 +239,31 @@ def tenant(key: str) -> str:
 def tenant_run(key: str, run_id: str) -> Key:
     """That a run concerns a tenant."""
     return _key(tenant(key), f"{RUN_PREFIX}{run_id}")
+
+
+def rehearsal(tenant_key: str, boundary: datetime, template_id: str) -> Key:
+    """How a template's entry at a boundary would fare for a tenant."""
+    return _key(tenant(tenant_key), f"{rehearsals_from(boundary)}{template_id}")
+
+
+def rehearsals_from(boundary: datetime) -> str:
+    """Where the sort keys of a boundary's rehearsals begin."""
+    return f"REHEARSAL#{boundary.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}#"
+
+
+def rehearsals_to(boundary: datetime) -> str:
+    """After the sort keys of a boundary's rehearsals: ids have no such letter."""
+    return f"{rehearsals_from(boundary)}~"
+
+
+def event(tenant_key: str, event_id: str) -> Key:
+    """Something others need to hear of."""
+    return _key(events(tenant_key), f"EVENT#{event_id}")
+
+
+def events(tenant_key: str) -> str:
+    """The partition of a tenant's events."""
+    return f"EVENTS#{tenant_key}"
 
 
 def subscribers(template_id: str, shard_number: int) -> str:

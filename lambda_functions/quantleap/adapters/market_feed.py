@@ -26,25 +26,45 @@ class HttpMarketFeed:
             raise Unavailable(message, code="no_market_feed")
         request = Request("GET", self._url, f"/feed/{index}?expiry={expiry.isoformat()}", {}, b"")
         try:
-            return _snapshot(index, self._http.send(request, timeout_s=3))
+            return _snapshot(index, expiry, self._http.send(request, timeout_s=3))
         except (BrokerFailure, ValueError, KeyError, TypeError, InvalidOperation) as error:
             message = f"the market feed gave no usable answer: {type(error).__name__}"
             raise Unavailable(message, code="market_feed_failed") from None
 
 
-def _snapshot(index: Index, answer: Answer) -> Snapshot:
+def _snapshot(index: Index, expiry: date, answer: Answer) -> Snapshot:
     if answer.status != 200:  # noqa: PLR2004 - HTTP
         message = f"HTTP {answer.status}"
         raise ValueError(message)
     body: dict[str, Any] = json.loads(answer.body)
+    if (body["underlying"], body["expiry"]) != (index, expiry.isoformat()):
+        message = "another chain than the one asked for"
+        raise ValueError(message)
     return Snapshot(
         index=index,
-        as_of=datetime.fromisoformat(body["as_of"]),
-        spot=Decimal(body["spot"]),
+        as_of=_instant(body["as_of"]),
+        spot=_rupees(body["spot"]),
         chain={
-            (Decimal(row["strike"]), Right(row["right"])): Quote(
-                bid=Decimal(row["bid"]), ask=Decimal(row["ask"]), last=Decimal(row["last"])
+            (_rupees(row["strike"]), Right(row["right"])): Quote(
+                bid=_rupees(row["bid"]), ask=_rupees(row["ask"]), last=_rupees(row["last"])
             )
             for row in body["chain"]
         },
     )
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        message = "a time without its zone"
+        raise ValueError(message)
+    return at
+
+
+def _rupees(text: str) -> Decimal:
+    """An amount that can be compared: text such as `NaN` is one to Python, and would only fail later."""
+    amount = Decimal(text)
+    if not amount.is_finite():
+        message = "no amount"
+        raise ValueError(message)
+    return amount

@@ -16,8 +16,11 @@ class TablePartnerKeys:
         self._table = table
 
     def add(self, key: PartnerKey) -> None:
-        """Store a new key."""
-        self._table.put(_item(key), NEW)
+        """Store a new key; `Conflict` when its id is taken."""
+        try:
+            self._table.put(_item(key), NEW)
+        except ConditionFailed:
+            raise Conflict("There is such an API key already") from None
 
     def get(self, api_key_id: str) -> PartnerKey:
         """Read one, strongly consistent; raises `NotFound`."""

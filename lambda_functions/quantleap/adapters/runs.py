@@ -1,13 +1,16 @@
 """Runs in the table: plans and decisions adopted once, leases, tickets, reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from quantleap.adapters import keys
-from quantleap.adapters.table import ConditionFailed, Item, Table, plain
+from quantleap.adapters import keys, outbox
+from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed, plain
 from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.events import Happening
 from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Ticket
+from quantleap.domain.model import Model
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Page
 
@@ -32,6 +35,7 @@ class TableRuns:
             self._table.put(item, NEW)
         except ConditionFailed as failure:
             plan = _plan(failure.old)
+        self._table.put(_item("DAY_RUN", keys.day_run(plan.due.boundary, plan.due.run_id), body=_due(plan.due)))
         for tenant, shards in plan.tenants.items():
             self._table.put(
                 _item(
@@ -50,6 +54,11 @@ class TableRuns:
             raise NotFound(message)
         return _plan(item)
 
+    def of_day(self, moment: datetime) -> Sequence[Due]:
+        """Every run whose boundary lies on that moment's day in India: one query."""
+        rows = self._table.query_all("user_id = :day", day=keys.day(moment))
+        return [_body(Due, row) for row in rows]
+
     def schedule_exits(self, entered: Due, exits: Mapping[str, tuple[int, ...]]) -> None:
         """Note in which slots of its day the strategies of an entry run leave; the note ends with the day after."""
         for slot, numbers in exits.items():
@@ -60,7 +69,7 @@ class TableRuns:
                 "schedule_slot": slot,
                 "basket_id": entered.template_id,
                 "strategies": list(numbers),
-                "entered": entered.model_dump(mode="json"),
+                "entered": _due(entered),
                 "expires_at": int((entered.boundary + EXIT_NOTE_LIFE).timestamp()),
             }
             self._table.put(item)
@@ -89,7 +98,7 @@ class TableRuns:
     def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
         """One ticket as stored."""
         item = self._table.get(keys.ticket(run_id, shard, tenant, name))
-        return None if item is None else Ticket.model_validate(item["body"])
+        return None if item is None else _body(Ticket, item)
 
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""
@@ -97,8 +106,13 @@ class TableRuns:
         try:
             self._table.put(_item("RUN_DECISION", keys.run_decision(decision.run_id), body=body), NEW)
         except ConditionFailed as failure:
-            return Decision.model_validate((failure.old or {})["body"])
+            return _body(Decision, failure.old)
         return decision
+
+    def decided(self, run_id: str) -> Decision | None:
+        """What was decided for a run, if it was."""
+        item = self._table.get(keys.run_decision(run_id))
+        return None if item is None else _body(Decision, item)
 
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive.
@@ -169,14 +183,26 @@ class TableRuns:
             return stored
         return mine
 
-    def settle(self, ticket: Ticket) -> None:
-        """Store what became of a ticket; raises `Conflict` when a successor serves it or settled it."""
-        held = "body.settled = :no AND body.lease = :lease"
+    def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
+        """Store what became of a ticket together with what is told of it.
+
+        Raises `Conflict` when a successor serves it or settled it.
+        """
         try:
-            self._table.put(_ticket_item(ticket), held, no=False, lease=ticket.lease)
-        except ConditionFailed as failure:
-            if _stored(failure) != ticket:  # the SDK repeats a write whose answer was lost
+            self._store_settled(ticket, told)
+        except (ConditionFailed, TransactionFailed) as failure:
+            old = failure.old if isinstance(failure, ConditionFailed) else failure.failures[0]
+            if _body(Ticket, old) != ticket:  # the SDK repeats a write whose answer was lost
                 raise Conflict("another worker serves this ticket", code="fenced") from None
+
+    def _store_settled(self, ticket: Ticket, told: Sequence[Happening]) -> None:
+        """A ticket that nothing is told of is a plain write, at half a transaction's price."""
+        item, held = _ticket_item(ticket), "body.settled = :no AND body.lease = :lease"
+        if not told:
+            self._table.put(item, held, no=False, lease=ticket.lease)
+            return
+        write = self._table.putting(item, held, no=False, lease=ticket.lease)
+        self._table.transact([write, *(self._table.putting(outbox.item(each)) for each in told)])
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         """A shard's tickets, all or one tenant's: one query."""
@@ -190,15 +216,24 @@ class TableRuns:
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
         body = report.model_dump(mode="json")
-        self._table.put(_item("SHARD_REPORT", keys.shard_report(run_id, shard), body=body))
+        self._table.put({**_item("SHARD_REPORT", keys.shard_report(run_id, shard), body=body), "shard": shard})
 
     def reports(self, plan: Plan) -> Sequence[Report]:
         """The reports of a run's shards, those that have one."""
-        names = [keys.shard_report(plan.due.run_id, number) for number in range(plan.shards)]
-        return [Report.model_validate(item["body"]) for item in self._table.get_many(names)]
+        return [_body(Report, item) for item in self._reports(plan.due.run_id, range(plan.shards))]
 
-    def close(self, run_id: str, report: Report) -> None:
-        """Store the whole run's report."""
+    def reported(self, run_id: str, shards: Iterable[int]) -> set[int]:
+        """Which of the shards of a run told what they did."""
+        return {item["shard"] for item in self._reports(run_id, shards)}
+
+    def _reports(self, run_id: str, shards: Iterable[int]) -> list[Item]:
+        return self._table.get_many(keys.shard_report(run_id, number) for number in shards)
+
+    def close(self, run_id: str, report: Report, told: Sequence[Happening] = ()) -> None:
+        """Tell of a run's end, then store its report: whoever finds no report closes it again, to the same effect."""
+        for each in told:
+            with suppress(ConditionFailed):
+                self._table.put(outbox.item(each), NEW)
         body = report.model_dump(mode="json")
         self._table.put(_item("RUN_REPORT", keys.run_report(run_id), body=body))
 
@@ -227,12 +262,21 @@ def _item(kind: str, key: keys.Key, *, body: object) -> Item:
 
 
 def _stored(failure: ConditionFailed) -> Ticket:
-    return Ticket.model_validate((failure.old or {})["body"])
+    return _body(Ticket, failure.old)
+
+
+def _body[M: Model](model: type[M], item: Item | None) -> M:
+    return model.model_validate((item or {})["body"])
 
 
 def _ticket_item(ticket: Ticket) -> Item:
     key = keys.ticket(ticket.run_id, ticket.shard, ticket.tenant, ticket.name)
-    return _item("RUN_TICKET", key, body=ticket.model_dump(mode="json"))
+    found = keys.executed(ticket.user_id, ticket.run_id, ticket.name)
+    return {**_item("RUN_TICKET", key, body=ticket.model_dump(mode="json")), **found}
+
+
+def _due(due: Due) -> Item:
+    return due.model_dump(mode="json")
 
 
 def _plan(item: Item | None) -> Plan:

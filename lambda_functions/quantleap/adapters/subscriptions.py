@@ -1,15 +1,17 @@
 """Subscriptions in the table, with the claims, allocations and counts that change together with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 
-from quantleap.adapters import baskets, keys, machine, users
+from quantleap.adapters import baskets, broker_accounts, keys, machine, users
 from quantleap.adapters.items import NEW, Write, read, stored
 from quantleap.adapters.table import ConditionFailed, Item, Rows, Table, TransactionFailed
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.execution import Seat
 from quantleap.domain.partner import Tenant
-from quantleap.domain.ports import Found, Page
+from quantleap.domain.ports import Around, Found, Page
 from quantleap.domain.subscription import (
     MOVES,
     Action,
@@ -22,6 +24,9 @@ from quantleap.domain.subscription import (
 
 MOST_WRITES = 99
 """Of the hundred writes that DynamoDB takes in a transaction, one moves the template's count."""
+
+READERS = 16
+"""Shards of a template's subscribers that are read together."""
 
 FOR_INDEXES = ("template_basket_id", "subscription_status_date", "partner_id")
 
@@ -79,6 +84,18 @@ class TableSubscriptions:
         if item is None:
             raise NotFound("No such subscription")
         return _read(item)
+
+    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
+        """The template, and accounts of the user, the missing absent: one call."""
+        template = keys.basket(subscription.template_id)
+        named = (keys.broker_account(subscription.user_id, client_id) for client_id in dict.fromkeys(client_ids))
+        items = {item["sort_key"]: item for item in self._table.get_many([template, *named])}
+        basket = items.pop(template["sort_key"], None)
+        found = map(broker_accounts.of_item, items.values())
+        return Around(
+            baskets.of_item(basket, machine.now()) if basket else None,
+            {account.client_id: account for account in found},
+        )
 
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""
@@ -146,12 +163,8 @@ class TableSubscriptions:
         As many in one transaction as it holds, with one count for all of them. Where somebody moved one of them
         meanwhile, they are taken one by one, and that one is left to its own.
         """
-        items = self._table.query_all(
-            "template_basket_id = :shard",
-            index=keys.TEMPLATE_SUBSCRIBERS,
-            shard=keys.subscribers(template_id, 0),
-        )
-        return sum(self._close(template_id, chunk, at) for chunk in _closable(items[:most]))
+        followers = (item for shard in self._shards(template_id) for item in self._followers(shard))
+        return sum(self._close(template_id, chunk, at) for chunk in _closable(islice(followers, most)))
 
     def _close(self, template_id: str, items: Sequence[Item], at: datetime) -> int:
         writes = [write for item in items for write in self._ending(template_id, item, at)]
@@ -221,13 +234,18 @@ class TableSubscriptions:
         return [_read(item) for item in items]
 
     def seats(self, template_id: str) -> Sequence[Seat]:
-        """Who may be executed for, active and paused: one query a shard of the index."""
-        items = self._table.query_all(
-            "template_basket_id = :shard",
-            index=keys.TEMPLATE_SUBSCRIBERS,
-            shard=keys.subscribers(template_id, 0),
-        )
-        return [_seat(item) for item in items]
+        """Who may be executed for, active and paused: the template, and one query a shard of the index."""
+        with ThreadPoolExecutor(READERS) as readers:
+            found = readers.map(self._followers, self._shards(template_id))
+            return [_seat(item) for items in found for item in items]
+
+    def _shards(self, template_id: str) -> list[str]:
+        """Partitions of the index, as many as the template has at this moment, strongly consistent."""
+        template = self._table.get(keys.basket(template_id)) or {}
+        return [keys.subscribers(template_id, number) for number in range(template.get("subscriber_shards", 1))]
+
+    def _followers(self, shard: str) -> list[Item]:
+        return self._table.query_all("template_basket_id = :shard", index=keys.TEMPLATE_SUBSCRIBERS, shard=shard)
 
     def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
@@ -261,7 +279,7 @@ def _item(subscription: Subscription) -> Item:
     item = stored(subscription, "MARKETPLACE_SUBSCRIPTION", key)
     item |= {"subscription_status_date": status_date, "partner_id": partner_id}
     if subscription.status is not Status.CANCELLED:
-        item["template_basket_id"] = keys.subscribers(subscription.template_id, 0)
+        item["template_basket_id"] = keys.subscribers(subscription.template_id, subscription.index_shard)
     return item
 
 

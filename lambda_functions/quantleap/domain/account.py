@@ -47,11 +47,18 @@ class User(Model):
     version: int = 1
 
 
+def _printable(value: str) -> str:
+    """What may stand in a header, and in nothing but its own."""
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("Use printable ASCII characters only")
+    return value
+
+
 class Credentials(Model):
     """A user's permanent API credentials at a broker; never shown, logged or compared in plain sight."""
 
-    api_key: str = Field(min_length=1, max_length=256, repr=False)
-    api_secret: str = Field(min_length=1, max_length=512, repr=False)
+    api_key: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=256, repr=False)
+    api_secret: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=512, repr=False)
 
 
 class NewBrokerAccount(Credentials):
@@ -240,7 +247,7 @@ class BrokerAccount(Model):
         )
 
     def logged_out(self) -> Self:
-        """The account after its session was found dead: the user has to log in again."""
+        """The account without a session that is good: the user has to log in again."""
         return self.model_copy(update={"token_expires_at": None, "version": self.version + 1})
 
     def not_ready_because(self, at: datetime) -> str | None:

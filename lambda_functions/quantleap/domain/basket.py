@@ -22,6 +22,8 @@ from quantleap.domain.errors import Conflict
 from quantleap.domain.model import Model
 from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
+from quantleap.domain.sharding import Shards, grown
+from quantleap.domain.strikes import AtmStrike, StrikeRule
 
 OPENS = time(9, 15)
 CLOSES = time(15, 40)
@@ -109,20 +111,24 @@ MaxLots = Annotated[int, Field(ge=1, le=1000)]
 AlgoId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
-class StrikeRule(Model):
-    """How a leg's strike is chosen: `offset` strike steps above (+) or below (-) the money."""
-
-    rule: Literal["ATM"] = "ATM"
-    offset: int = Field(default=0, ge=-40, le=40)
-
-
 class Leg(Model):
     """One option of a strategy; `lots` are for a multiplier of one."""
 
     side: Side
     right: Right
-    strike: StrikeRule = StrikeRule()
+    strike: StrikeRule = AtmStrike()
     lots: int = Field(default=1, ge=1, le=50)
+
+    def __str__(self) -> str:
+        """As an administrator reads it."""
+        return f"{self.side} {self.lots} {self.right}, {self.strike}"
+
+
+class OnIncomplete(StrEnum):
+    """What happens to a position of which some orders were filled and others could not be: tell, or close it too."""
+
+    FLAG = "flag"
+    UNWIND = "unwind"
 
 
 class Strategy(Model):
@@ -134,6 +140,7 @@ class Strategy(Model):
     days: tuple[Day, ...] = Field(default=(Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI), min_length=1)
     expiry_type: ExpiryType = Field(default=ExpiryType.WEEKLY, validate_default=True)
     product: Product = Product.INTRADAY
+    on_incomplete: OnIncomplete = OnIncomplete.FLAG
     legs: tuple[Leg, ...] = Field(min_length=1, max_length=MAX_LEGS)
 
     @field_validator("entry_time")
@@ -171,11 +178,10 @@ class Strategy(Model):
     @field_validator("legs")
     @classmethod
     def _legs_do_not_cancel_out(cls, value: tuple[Leg, ...]) -> tuple[Leg, ...]:
-        sides: dict[tuple[object, int], Side] = {}
+        sides: dict[tuple[Right, StrikeRule], Side] = {}
         for leg in value:
-            option = leg.right, leg.strike.offset
-            if sides.setdefault(option, leg.side) is not leg.side:
-                raise ValueError(f"the {leg.right} at offset {leg.strike.offset} is both bought and sold")
+            if sides.setdefault((leg.right, leg.strike), leg.side) is not leg.side:
+                raise ValueError(f"the {leg.right}, {leg.strike}, is both bought and sold")
         return value
 
 
@@ -195,13 +201,14 @@ class Pricing(Model):
 
 
 class MarketplaceConfig(Model):
-    """How a basket is offered."""
+    """How a basket is offered; `subscriber_shards` is a wish that the basket keeps, none leaves it as it is."""
 
     visibility: Visibility = Visibility.PUBLIC
     partners: tuple[PartnerId, ...] = Field(default=(), max_length=200, validate_default=True)
     difficulty_level: Difficulty = Difficulty.INTERMEDIATE
     pricing: Pricing = Pricing(type=PricingType.FREE)
     tags: tuple[Category, ...] = Field(default=(), max_length=12)
+    subscriber_shards: Shards | None = None
 
     @field_validator("partners")
     @classmethod
@@ -275,6 +282,7 @@ class Basket(BasketDraft):
     leaving: tuple[Strategy, ...] = ()
     marketplace: MarketplaceConfig | None = None
     subscriber_count: int = Field(default=0, ge=0)
+    subscriber_shards: Shards = 1
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -337,15 +345,14 @@ class Basket(BasketDraft):
         return {**dict(draft), "live_version": number, "algo_ids": dict(algo_ids)}
 
     def offered(self, config: MarketplaceConfig, at: datetime) -> Self:
-        """The basket as a template, or with its offer changed.
-
-        A template that was withdrawn comes back only when nobody is left of those who followed it before.
-        """
+        """The basket as a template, or its offer changed; a withdrawn one comes back once nobody follows it."""
         if not self.live_version:
             raise Conflict("No version of the basket is approved", code="version_not_approved")
         if self.marketplace is None and self.subscriber_count:
             raise Conflict("Subscriptions of the withdrawn template are still being ended", code="still_closing")
-        return self._next(at, marketplace=config)
+        shards = grown(self.subscriber_shards, config.subscriber_shards)
+        kept = config.model_copy(update={"subscriber_shards": None})
+        return self._next(at, marketplace=kept, subscriber_shards=shards)
 
     def withdrawn(self, at: datetime) -> Self:
         """The basket off the marketplace; nothing of it executes any more."""

@@ -20,6 +20,7 @@ from quantleap.domain.basket import (
 )
 from quantleap.domain.model import Model
 from quantleap.domain.partner import PartnerId
+from quantleap.domain.sharding import Shards
 
 
 class OfferChange(Model):
@@ -30,6 +31,7 @@ class OfferChange(Model):
     difficulty_level: Difficulty | None = None
     pricing: Pricing | None = None
     tags: tuple[Category, ...] | None = Field(default=None, max_length=12)
+    subscriber_shards: Shards | None = None
 
 
 class NewBasket(BasketDraft):

@@ -153,7 +153,8 @@ class Capability(Model):
 
     `slices` is how many orders the broker cuts a large one into when asked, 0 when it does not. One quote request may
     name `quotes_at_once` instruments, one margin request `margin_at_once` orders; without `quote_depth` the last
-    price stands for bid and ask too.
+    price stands for bid and ask too. `admits` is how many orders of all our users together it takes, None where it
+    sets no such limit.
     """
 
     broker_id: str
@@ -174,4 +175,9 @@ class Capability(Model):
     static_ip: StaticIp
     kill_switch: bool
     master_needs_session: bool
+    admits: Pace | None = None
     unconfirmed: tuple[str, ...] = ()
+
+    def admission_wait_s(self, turn: int, orders: int) -> int:
+        """Seconds an account waits that comes after `turn` others of the run, each with as many orders."""
+        return 0 if self.admits is None else turn * orders // self.admits.calls * self.admits.seconds

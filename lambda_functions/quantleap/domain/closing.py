@@ -3,15 +3,19 @@
 Only what a ticket's own orders hold is closed, never an account's net position.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index
 from quantleap.domain.execution import Decision, Due, Intent, Order, Ticket, Venue
+from quantleap.domain.halts import Trade
 from quantleap.domain.market import Snapshot
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, terms
+
+INCOMPLETE = "incomplete"
+"""An exit that closes only what stands half."""
 
 
 def opposite(side: Side) -> Side:
@@ -41,6 +45,15 @@ def decide(
     return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
 
 
+def concerns(due_only: str | None, entry: Ticket, template_id: str) -> bool:
+    """Whether an exit that closes only a part closes this entry ticket: `incomplete` ones, or those of a halt."""
+    if due_only is None:
+        return True
+    if due_only == INCOMPLETE:
+        return bool(entry.incomplete)
+    return due_only in Trade(Tenant.of(entry.tenant).partner_id, template_id, entry.user_id).scopes
+
+
 def _leaving(entered: Decision, due: Due) -> list[Order]:
     return [order for order in entered.orders if order.strategy in due.strategies]
 
@@ -51,8 +64,10 @@ def _way_back(order: Order, snapshot: Snapshot, masters: Masters, on: date) -> O
     return order.model_copy(update={"side": side, **now._asdict()})
 
 
-def ticket(decision: Decision, entry: Ticket, earlier: Sequence[Ticket | None]) -> Ticket:
-    """What is left of an entry ticket, as a ticket of the exit run.
+def ticket(
+    decision: Decision, entry: Ticket, earlier: Sequence[Ticket | None], strategies: Container[int] | None = None
+) -> Ticket:
+    """What is left of an entry ticket, as a ticket of the exit run; with `strategies` only of these.
 
     `earlier` are the tickets of exits that were there before, None for one not written yet. While any of them is
     not settled nobody can say what is left, so nothing is sent.
@@ -62,7 +77,8 @@ def ticket(decision: Decision, entry: Ticket, earlier: Sequence[Ticket | None]) 
     if reason is not None:
         return blank.skip(reason)
     settled = [before for before in earlier if before is not None]
-    left = [(order, sizes) for order in decision.orders if (sizes := _open_slices(order, entry, settled))]
+    wanted = [order for order in decision.orders if strategies is None or order.strategy in strategies]
+    left = [(order, sizes) for order in wanted if (sizes := _open_slices(order, entry, settled))]
     if not left:
         return blank.skip("nothing_to_close")
     venue = str(Venue(entry.broker_id, Tenant.of(entry.tenant).environment))

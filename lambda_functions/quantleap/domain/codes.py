@@ -62,9 +62,15 @@ OF_RUNS = frozenset(
     {
         "fenced",
         "instrument_master_unavailable",
+        "legs_cancel_out",
         "market_feed_failed",
+        "market_feed_inconsistent",
+        "market_feed_stale",
         "no_market_feed",
+        "no_usable_quote",
         "shard_busy",
+        "strike_not_found",
+        "strike_not_listed",
         "template_version_moved",
         "undecidable",
     }

@@ -11,6 +11,7 @@
     │   └── AlreadySubscribed   one subscription for a user and template
     ├── Reused                  a key that stands for another request
     ├── Throttled               over a limit; says when to come back
+    ├── Undecidable             a run cannot be turned into orders
     └── Unavailable             a dependency failed; nothing was changed
 
 Failures of a broker are in `quantleap.domain.broker`.
@@ -146,3 +147,9 @@ class Unavailable(QuantLeapError):
     """Something we depend on failed; the request changed nothing and may be repeated."""
 
     code = "service_unavailable"
+
+
+class Undecidable(QuantLeapError):
+    """A run cannot be turned into orders; nothing of it is traded, and everybody reads why."""
+
+    code = "undecidable"

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime
 
 from quantleap.domain.basket import Product, Side
 from quantleap.domain.contracts import Contract
+from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.subscription import Allocation
@@ -48,12 +49,19 @@ class State(StrEnum):
 
 
 class Trigger(Model):
-    """One template asked for by hand at a moment, for one tenant; an exit closes the tenant's latest entry."""
+    """One template asked for at a moment outside the schedule, for one tenant or, without a scope, for everybody.
+
+    An exit closes the entry run it names, or else the latest one of its scope; `strategies` and `only` narrow it to
+    a part, see `Due`.
+    """
 
     at: AwareDatetime
     template_id: str
-    scope: str
+    scope: str | None = None
     kind: Kind = Kind.ENTRY
+    closes: str | None = None
+    strategies: tuple[int, ...] | None = None
+    only: str | None = None
 
 
 class Venue(NamedTuple):
@@ -75,7 +83,8 @@ class Venue(NamedTuple):
 class Due(Model):
     """A template version with something to do at a boundary; `scope` limits it to one tenant.
 
-    An exit `closes` an entry run, and follows the version that entered, whatever the template is by then.
+    An exit `closes` an entry run, and follows the version that entered, whatever the template is by then. With
+    `only` it closes nothing but `incomplete` positions, or those that a halt's scope covers.
     """
 
     run_id: str
@@ -86,6 +95,7 @@ class Due(Model):
     strategies: tuple[int, ...]
     scope: str | None = None
     closes: str | None = None
+    only: str | None = None
 
 
 class Scheduled(NamedTuple):
@@ -97,13 +107,19 @@ class Scheduled(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """One subscription as the plan sees it, read from the index alone."""
+    """One subscription as the plan sees it, read from the index alone.
+
+    `turns` says for each allocation how many others of the run its broker admits before it. `halted` is the scope
+    of a halt that kept it from being planned for.
+    """
 
     subscription_id: str
     user_id: str
     tenant: str
     status: str
     allocations: tuple[Allocation, ...]
+    turns: tuple[int, ...] = ()
+    halted: str | None = None
 
 
 class Plan(Model):
@@ -127,7 +143,11 @@ class Listing(Model):
 
 
 class Order(Model):
-    """One leg as decided for everybody: the contract, the price, and how each venue names it."""
+    """One leg as decided for everybody: the contract, the price, and how each venue names it.
+
+    `algo_ids` are the exchange's ids of the version by broker, where it is registered; `unwinds` says that what
+    a strategy opened is closed again at once when the rest of it could not be.
+    """
 
     strategy: int
     leg: int
@@ -139,6 +159,8 @@ class Order(Model):
     reference_price: Decimal
     limit_price: Decimal
     listings: dict[str, Listing]
+    algo_ids: dict[str, str] = {}
+    unwinds: bool = False
 
 
 class Decision(Model):
@@ -153,11 +175,13 @@ class Decision(Model):
 class Intent(Model):
     """A stored decision to place one order, and what became of it.
 
-    Times are milliseconds after the boundary.
+    Times are milliseconds after the boundary. `doubted` stays true of one whose answer never came, even when the
+    order book told later.
     """
 
     intent_id: str
     tag: str
+    algo_id: str | None = None
     strategy: int
     leg: int
     side: Side
@@ -177,6 +201,12 @@ class Intent(Model):
     filled_quantity: int = 0
     average_price: Decimal | None = None
     reason: str | None = None
+    doubted: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything it was for is done."""
+        return self.filled_quantity >= self.quantity
 
     def became(self, state: State, **facts: object) -> Self:
         """The intent with what is now known of it."""
@@ -186,7 +216,8 @@ class Intent(Model):
 class Ticket(Model):
     """One seat's orders at one account in a run; `skipped` says why there are none.
 
-    `lease` is the token of the worker that serves it; that one alone may settle it.
+    `lease` is the token of the worker that serves it; that one alone may settle it. `turn` is how many accounts its
+    broker admits before it.
     """
 
     run_id: str
@@ -201,6 +232,19 @@ class Ticket(Model):
     skipped: str | None = None
     settled: bool = False
     lease: int = 0
+    turn: int = 0
+
+    @property
+    def incomplete(self) -> tuple[int, ...]:
+        """The strategies that stand half: something of them is filled, and something is not."""
+        by_strategy: dict[int, list[Intent]] = {}
+        for intent in self.intents:
+            by_strategy.setdefault(intent.strategy, []).append(intent)
+        return tuple(
+            number
+            for number, intents in by_strategy.items()
+            if any(each.filled_quantity for each in intents) and not all(each.whole for each in intents)
+        )
 
     @property
     def name(self) -> str:
@@ -224,16 +268,27 @@ class Report(Model):
     """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms.
 
     `missing_shards` counts those that ended without a report: nobody may take their silence for success.
+    `resolved` are orders whose answer never came and that the book told of; `incomplete` counts tickets with a
+    strategy that stands half, and `unwind` names the strategies whose rule is to close such halves at once.
+    `dispatch` is how long after the boundary each account's first order left, `acknowledge` how long after it each
+    order was acknowledged.
     """
 
     seats: int = 0
     missing_shards: int = 0
+    planned: int = 0
+    sent: int = 0
+    acknowledged: int = 0
+    filled: int = 0
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
     refused: dict[str, int] = {}
+    resolved: int = 0
+    incomplete: int = 0
+    unwind: tuple[int, ...] = ()
     boundary_error_ms: Decimal | None = None
-    dispatch_p99_ms: Decimal | None = None
-    acknowledge_p99_ms: Decimal | None = None
+    dispatch: Latencies = Latencies()
+    acknowledge: Latencies = Latencies()
 
 
 class Lease(NamedTuple):
@@ -248,9 +303,11 @@ class Timing(NamedTuple):
 
     `last_look` before it halts and pauses are honoured for the last time. A worker that comes more than
     `max_lateness` after it enters nobody. One that takes over from a worker that died has until `recovery`, for
-    half an entry is worse than a late one at a capped price.
+    half an entry is worse than a late one at a capped price. Brokers that admit only so many orders a second let
+    accounts wait for their turn, at most `admission`.
     """
 
     last_look: timedelta = timedelta(seconds=3)
     max_lateness: timedelta = timedelta(seconds=3)
     recovery: timedelta = timedelta(seconds=20)
+    admission: timedelta = timedelta(seconds=30)

@@ -13,21 +13,28 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StrictBool, StringConstraints
 
 from quantleap.domain.errors import NotFound
 from quantleap.domain.model import Model
 
 SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
 
+HALTED = "halted"
+"""The reason that is told of what a halt kept from trading."""
+
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300)]
 
 
 class NewHalt(Model):
-    """Why trading stops, and when it goes on by itself; without an end somebody has to lift it."""
+    """Why trading stops, and when it goes on by itself; without an end somebody has to lift it.
+
+    With `square_off` what the day's runs opened in its scope is closed as well, as soon as it can be.
+    """
 
     reason: Reason
     until: AwareDatetime | None = Field(default=None)
+    square_off: StrictBool = False
 
 
 class Trade(NamedTuple):

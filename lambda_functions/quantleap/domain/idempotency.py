@@ -2,7 +2,8 @@
 
 Only answers that did something are kept, for 24 hours. A refusal changed nothing, so the key is free again and the
 same request may be tried anew. A worker that dies leaves its attempt running; after `LEASE` the same request may be
-carried out again, and then the rules of what is asked decide, as they would for any second request.
+carried out again. It draws the same ids then, so it finds what it made before it died; for the rest the rules of what
+is asked decide, as they would for any second request.
 """
 
 import hashlib
@@ -27,10 +28,14 @@ class Attempt(NamedTuple):
 
 
 class Record(Model):
-    """What is known of a key: its request, and the answer once there is one."""
+    """What is known of a key: its request, and the answer once there is one.
+
+    `token` is the attempt's that holds it, `seed` the first attempt's: what ids are drawn from.
+    """
 
     fingerprint: str
     token: str
+    seed: str
     running_until: datetime
     status: int | None = None
     body: str | None = None
@@ -39,6 +44,14 @@ class Record(Model):
     def answered(self) -> bool:
         """Whether the request was carried out."""
         return self.status is not None
+
+    def held_by(self, attempt: Attempt) -> bool:
+        """Whether it is that attempt's to carry out."""
+        return self.token == attempt.token
+
+    def abandoned(self, attempt: Attempt) -> bool:
+        """Whether it is the same request, begun by a worker that cannot be at work any more."""
+        return not self.answered and self.running_until <= attempt.at and self.fingerprint == attempt.fingerprint
 
     def require_same(self, attempt: Attempt) -> None:
         """Refuse another request under the same key, and the same one while it is being carried out."""

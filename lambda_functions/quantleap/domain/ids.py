@@ -7,6 +7,7 @@ worked out from what it runs, so starting the same run twice gives the same id.
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 
 from quantleap.domain.clock import IST
 
@@ -19,6 +20,17 @@ type Randomness = Callable[[str, int], str]
 
 PLATFORM_OWNER = "admin_quantleap"
 """The owner of every basket the platform publishes."""
+
+
+def repeating(seed: str) -> Randomness:
+    """Draws what it drew when it was last made from that seed: ids that a request sent again finds."""
+    numbers = count()
+
+    def draw(alphabet: str, length: int) -> str:
+        number = int.from_bytes(hashlib.sha512(f"{seed}/{next(numbers)}".encode()).digest())
+        return _digits(number, length, alphabet)
+
+    return draw
 
 
 def user_id(draw: Randomness) -> str:
@@ -67,11 +79,15 @@ def run_id(kind: str, boundary: datetime, template_id: str, version: int, scope:
     return f"run_{moment}_{kind}_{template_id}_v{version}{tail}"
 
 
-def exit_id(boundary: datetime, entered: str) -> str:
-    """The run that closes `entered` at a boundary: `run_20261123T152000_exit_bsk_..._v3_of_20261123T092000`."""
+def exit_id(boundary: datetime, entered: str, only: str | None = None) -> str:
+    """The run that closes `entered` at a boundary: `run_20261123T152000_exit_bsk_..._v3_of_20261123T092000`.
+
+    One that closes `only` a part says so at its end: `..._user-usr_...`.
+    """
     moment = boundary.astimezone(IST).strftime("%Y%m%dT%H%M%S")
     _, entered_at, _, rest = entered.split("_", 3)
-    return f"run_{moment}_exit_{rest}_of_{entered_at}"
+    part = f"_{only.replace(':', '-')}" if only else ""
+    return f"run_{moment}_exit_{rest}_of_{entered_at}{part}"
 
 
 def order_tag(intent_id: str) -> str:
@@ -83,10 +99,10 @@ def order_tag(intent_id: str) -> str:
     return f"ql{_digits(int.from_bytes(hashlib.sha256(intent_id.encode()).digest()[:12]), 18)}"
 
 
-def _digits(number: int, length: int) -> str:
-    """The lowest digits of a number in our alphabet, the last one first."""
+def _digits(number: int, length: int, alphabet: str = ALPHABET) -> str:
+    """The lowest digits of a number in an alphabet, the last one first."""
     text = ""
     for _ in range(length):
-        number, digit = divmod(number, len(ALPHABET))
-        text += ALPHABET[digit]
+        number, digit = divmod(number, len(alphabet))
+        text += alphabet[digit]
     return text

@@ -16,6 +16,14 @@ class Quote(NamedTuple):
     ask: Decimal
     last: Decimal
 
+    @property
+    def mid(self) -> Decimal | None:
+        """What the option is worth to both sides; None where a side is missing, crossed or too far from the other."""
+        if not 0 < self.bid <= self.ask:
+            return None
+        middle = (self.bid + self.ask) / 2
+        return middle if self.ask - self.bid <= max(middle * WIDEST.ratio, WIDEST.least) else None
+
 
 class Snapshot(NamedTuple):
     """An index and the options of one of its expiries, seen together."""
@@ -37,6 +45,12 @@ class ProtectionBand(NamedTuple):
         return max(price * self.ratio, self.least)
 
 
+WIDEST = ProtectionBand(ratio=Decimal("0.50"), least=Decimal(2))
+"""The widest spread that still says what an option is worth: half of it, or two rupees for the cheapest.
+
+Hedges far from the money are quoted that wide in the first minutes of a day; a stub quote is wider by far.
+"""
+
 BAND = ProtectionBand(ratio=Decimal("0.10"), least=Decimal(5))
 """10 %, at least 5 rupees: what ICICI Direct's own client uses when it prices a market option order."""
 
@@ -44,10 +58,12 @@ BAND = ProtectionBand(ratio=Decimal("0.10"), least=Decimal(5))
 def marketable_limit(side: Side, quote: Quote, tick: Decimal, band: ProtectionBand = BAND) -> Decimal:
     """A limit price that takes what is offered, with a cap, on the tick and never below one tick.
 
-    Market orders are refused for algorithms since April 2026, so this is how one is meant.
+    Market orders are refused for algorithms since April 2026, so this is how one is meant. Where nothing is offered a
+    purchase, which can only be the way out, goes by the last price; a sale then takes whatever is bid.
     """
     if side is Side.BUY:
-        return _on_tick(quote.ask + band.around(quote.ask), tick, ROUND_CEILING)
+        offered = quote.ask or quote.last
+        return _on_tick(offered + band.around(offered), tick, ROUND_CEILING)
     return max(tick, _on_tick(quote.bid - band.around(quote.bid), tick, ROUND_FLOOR))
 
 

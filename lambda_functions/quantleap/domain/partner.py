@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints, model_validator
 
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
@@ -125,7 +125,7 @@ class RevenueShare(Model):
 class Branding(Model):
     """How the marketplace looks in the partner's portal."""
 
-    show_platform_branding: bool = True
+    show_platform_branding: StrictBool = True
     custom_logo_url: str | None = Field(default=None, max_length=500, pattern=r"^https://")
 
 
@@ -261,6 +261,10 @@ class PartnerKey(PartnerKeyDraft):
             "version": self.version + 1,
         }
         return self.model_copy(update=changes)
+
+    def reissued(self, secret_hash: str) -> Self:
+        """The key under another secret, as if the one before, which nobody was told, had never been."""
+        return self.model_copy(update={"secret_hash": secret_hash, "version": self.version + 1})
 
     def revoked(self, at: datetime) -> Self:
         """The key, dead from now on; revoking twice changes nothing."""

@@ -1,47 +1,63 @@
 """From a template and a market snapshot to each subscriber's orders: pure functions, no clock, no I/O."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import batched
 from typing import NamedTuple
 
-from quantleap.domain.basket import Basket, Leg, Side, Strategy
+from quantleap.domain.basket import Basket, OnIncomplete, Side
 from quantleap.domain.broker import Instrument
-from quantleap.domain.contracts import Contract, Index, expiry_date, freeze_quantity, strike_step
-from quantleap.domain.errors import QuantLeapError
+from quantleap.domain.contracts import Contract, Index, Right, expiry_date, freeze_quantity
+from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
 from quantleap.domain.market import Snapshot, marketable_limit
 from quantleap.domain.sessions import Calendar
+from quantleap.domain.strike_choice import Chain, choose
 from quantleap.domain.subscription import Allocation
 
 type Masters = Mapping[str, Mapping[Contract, Instrument]]
 """Each venue's list of contracts."""
 
+NOT_LISTED = "contract_not_listed_at_broker"
+"""The broker's list lacks what others have."""
 
-class Undecidable(QuantLeapError):
-    """A run cannot be turned into orders; nothing of it is traded, and everybody reads why."""
-
-    code = "undecidable"
+STALE_AFTER = timedelta(seconds=10)
+"""A snapshot older than this is of a feed that stands still."""
 
 
-def shard(seats: Iterable[Seat], size: int) -> list[tuple[Seat, ...]]:
-    """Cut a run into slices of at most `size` seats, each tenant's seats together."""
-    return list(batched(sorted(seats, key=lambda seat: (seat.tenant, seat.subscription_id)), size, strict=False))
+def shard(seats: Iterable[Seat], size: int, run: str) -> list[tuple[Seat, ...]]:
+    """Cut a run into slices of at most `size` seats, each tenant's seats together.
+
+    Inside a tenant the order is drawn anew for every run, from its id, so nobody is always first or always last.
+    """
+    drawn = sorted(seats, key=lambda seat: (seat.tenant, draw(run, seat.subscription_id)))
+    return list(batched(_queued(drawn, run), size, strict=False))
+
+
+def draw(run: str, name: str) -> bytes:
+    """A place in a run's order that nobody can choose, the same whenever one asks."""
+    return hashlib.blake2b(f"{run}/{name}".encode(), digest_size=8).digest()
+
+
+def _queued(seats: Sequence[Seat], run: str) -> list[Seat]:
+    """Give every allocation its turn at its venue; the queue is drawn across all tenants."""
+    turns: dict[str, tuple[int, ...]] = {}
+    lengths: Counter[Venue] = Counter()
+    for seat in sorted(seats, key=lambda seat: draw(run, seat.subscription_id)):
+        venues = [Venue.of(seat.tenant, each) for each in seat.allocations]
+        turns[seat.subscription_id] = tuple(lengths[venue] + venues[:n].count(venue) for n, venue in enumerate(venues))
+        lengths.update(venues)
+    return [seat._replace(turns=turns[seat.subscription_id]) for seat in seats]
 
 
 def expiries(basket: Basket, numbers: Iterable[int], on: date, calendar: Calendar) -> dict[tuple[Index, date], None]:
     """Which option chains the strategies need, each once, in order."""
     strategies = (basket.strategies[number] for number in numbers)
     return {(s.index, expiry_date(s.index, s.expiry_type, on, calendar)): None for s in strategies}
-
-
-def contract(leg: Leg, strategy: Strategy, spot: Decimal, expiry: date) -> Contract:
-    """The option a leg means when the index stands at `spot`."""
-    step = strike_step(strategy.index)
-    at_the_money = (spot / step).to_integral_value(ROUND_HALF_UP) * step
-    return Contract(strategy.index, expiry, at_the_money + leg.strike.offset * step, leg.right)
 
 
 def decide(
@@ -53,40 +69,57 @@ def decide(
     at: datetime,
     on: date,
 ) -> Decision:
-    """Choose every contract and price of a run once, for all its subscribers; hedges come first."""
+    """Choose every contract and price of a run once, for all its subscribers; hedges come first.
+
+    Raises `Undecidable` where the market or the lists leave any doubt about a leg.
+    """
     orders: list[Order] = []
     for number in due.strategies:
         strategy = basket.strategies[number]
         expiry = expiry_date(strategy.index, strategy.expiry_type, on, calendar)
-        snapshot = snapshots[strategy.index, expiry]
-        orders += [
-            _order(number, position, leg, strategy, snapshot, expiry, masters, on)
-            for position, leg in enumerate(strategy.legs)
-        ]
+        chain = Chain(expiry, snapshots[strategy.index, expiry], _strikes(masters, strategy.index, expiry))
+        _require_fresh(chain.snapshot, at)
+        orders += _orders(number, basket, chain, masters, on)
     orders.sort(key=lambda order: order.side is Side.SELL)
     return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
 
 
-def _order(
-    number: int,
-    position: int,
-    leg: Leg,
-    strategy: Strategy,
-    snapshot: Snapshot,
-    expiry: date,
-    masters: Masters,
-    on: date,
-) -> Order:
-    chosen = contract(leg, strategy, snapshot.spot, expiry)
-    return Order(
-        strategy=number,
-        leg=position,
-        side=leg.side,
-        lots=leg.lots,
-        product=strategy.product,
-        contract=chosen,
-        **terms(chosen, leg.side, snapshot, masters, on)._asdict(),
-    )
+def _strikes(masters: Masters, index: Index, expiry: date) -> dict[Right, list[Decimal]]:
+    """What any venue lists of an expiry, ascending."""
+    listed = {each for master in masters.values() for each in master if each.expiry == expiry and each.index == index}
+    return {right: sorted(each.strike for each in listed if each.right is right) for right in Right}
+
+
+def _require_fresh(snapshot: Snapshot, at: datetime) -> None:
+    if at - snapshot.as_of > STALE_AFTER:
+        raise Undecidable(f"{snapshot.index} was seen at {snapshot.as_of}", code="market_feed_stale")
+
+
+def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: date) -> list[Order]:
+    """A strategy's legs as orders; two rules may meet in one strike, which must not be both bought and sold."""
+    strategy = basket.strategies[number]
+    sides: dict[Contract, Side] = {}
+    orders: list[Order] = []
+    for position, leg in enumerate(strategy.legs):
+        chosen = Contract(strategy.index, chain.expiry, choose(leg.strike, leg.right, chain), leg.right)
+        if sides.setdefault(chosen, leg.side) is not leg.side:
+            raise Undecidable(f"{_name(chosen)} is both bought and sold", code="legs_cancel_out")
+        if chain.mid(chosen.strike, chosen.right) is None:
+            raise Undecidable(f"no usable quote for {_name(chosen)}", code="no_usable_quote")
+        orders.append(
+            Order(
+                strategy=number,
+                leg=position,
+                side=leg.side,
+                lots=leg.lots,
+                product=strategy.product,
+                contract=chosen,
+                algo_ids=basket.algo_ids,
+                unwinds=strategy.on_incomplete is OnIncomplete.UNWIND,
+                **terms(chosen, leg.side, chain.snapshot, masters, on)._asdict(),
+            )
+        )
+    return orders
 
 
 class Terms(NamedTuple):
@@ -102,19 +135,25 @@ def terms(chosen: Contract, side: Side, snapshot: Snapshot, masters: Masters, on
     """Price a contract and look it up; raises `Undecidable` when there is no quote or nobody lists it."""
     quote = snapshot.chain.get((chosen.strike, chosen.right))
     if quote is None:
-        message = f"no quote for {_name(chosen)}"
-        raise Undecidable(message)
-    listed = {venue: master[chosen] for venue, master in masters.items() if chosen in master}
+        raise Undecidable(f"no quote for {_name(chosen)}", code="no_usable_quote")
+    most = freeze_quantity(chosen.index, on)
+    listed = {
+        venue: master[chosen] for venue, master in masters.items() if chosen in master and _sane(master[chosen], most)
+    }
     if not listed:
-        message = f"no broker lists {_name(chosen)}"
-        raise Undecidable(message)
-    tick = next(iter(listed.values())).tick
+        raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
+    tick = max(instrument.tick for instrument in listed.values())
     return Terms(
         freeze_quantity=_freeze_quantity(chosen.index, on, listed.values()),
         reference_price=quote.ask if side is Side.BUY else quote.bid,
         limit_price=marketable_limit(side, quote, tick),
         listings={venue: _listing(each) for venue, each in listed.items()},
     )
+
+
+def _sane(instrument: Instrument, freeze: int) -> bool:
+    """Whether orders can be made of what a list says; a venue whose list is broken does not list the contract."""
+    return instrument.tick > 0 and 0 < instrument.lot_size <= freeze
 
 
 def _freeze_quantity(index: Index, on: date, instruments: Iterable[Instrument]) -> int:
@@ -139,10 +178,11 @@ def _listing(instrument: Instrument) -> Listing:
 
 def tickets(decision: Decision, seat: Seat, number: int) -> list[Ticket]:
     """One ticket for each account of a seat, with every order it will place, hedges first."""
-    return [_ticket(decision, seat, allocation, number) for allocation in seat.allocations]
+    turns = seat.turns or (0,) * len(seat.allocations)
+    return [_ticket(decision, seat, each, turn, number) for each, turn in zip(seat.allocations, turns, strict=True)]
 
 
-def _ticket(decision: Decision, seat: Seat, allocation: Allocation, number: int) -> Ticket:
+def _ticket(decision: Decision, seat: Seat, allocation: Allocation, turn: int, number: int) -> Ticket:
     ticket = Ticket(
         run_id=decision.run_id,
         shard=number,
@@ -152,12 +192,13 @@ def _ticket(decision: Decision, seat: Seat, allocation: Allocation, number: int)
         client_id=allocation.client_id,
         broker_id=allocation.broker_id,
         allocation_id=allocation.allocation_id,
+        turn=turn,
     )
     if decision.refusal is not None:
         return ticket.skip(decision.refusal)
     venue = str(Venue.of(seat.tenant, allocation))
     if any(venue not in order.listings for order in decision.orders):
-        return ticket.skip("contract_not_listed_at_broker")
+        return ticket.skip(NOT_LISTED)
     intents = [
         intent(ticket, order, order.listings[venue], position, quantity)
         for order in decision.orders
@@ -182,6 +223,7 @@ def intent(ticket: Ticket, order: Order, listing: Listing, position: int, quanti
     return Intent(
         intent_id=name,
         tag=order_tag(name),
+        algo_id=order.algo_ids.get(ticket.broker_id),
         strategy=order.strategy,
         leg=order.leg,
         side=order.side,

@@ -8,6 +8,7 @@ from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Ses
 from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, Instrument, Request
 from quantleap.domain.contracts import Contract, Index
+from quantleap.domain.events import Happening
 from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Ticket
 from quantleap.domain.halts import Halt
 from quantleap.domain.idempotency import Attempt, Record
@@ -15,6 +16,7 @@ from quantleap.domain.instruments import Master
 from quantleap.domain.market import Snapshot
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
 from quantleap.domain.rate import Counted, DayUsage
+from quantleap.domain.rehearsal import Rehearsal
 from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 
 
@@ -29,7 +31,7 @@ class PartnerKeys(Protocol):
     """Partner API keys by id."""
 
     def add(self, key: PartnerKey) -> None:
-        """Store a new key."""
+        """Store a new key; `Conflict` when its id is taken."""
 
     def get(self, api_key_id: str) -> PartnerKey:
         """Read one, strongly consistent; raises `NotFound`."""
@@ -65,7 +67,7 @@ class Baskets(Protocol):
     """Baskets, their schedule and the marketplace."""
 
     def add(self, basket: Basket) -> None:
-        """Store a new basket and its first version together, its schedule too if it is offered."""
+        """Store a new basket and its first version together, its schedule too if it is offered; else `Conflict`."""
 
     def get(self, basket_id: str) -> Basket:
         """Read one, strongly consistent; raises `NotFound`."""
@@ -102,6 +104,13 @@ class Found(NamedTuple):
     user: User | None
 
 
+class Around(NamedTuple):
+    """What a subscription refers to, read together: its template (None once that is gone), accounts by client id."""
+
+    basket: Basket | None
+    accounts: Mapping[str, BrokerAccount]
+
+
 class Users(Protocol):
     """People, found by the address their partner knows them by."""
 
@@ -134,11 +143,14 @@ class BrokerAccounts(Protocol):
     def get(self, user_id: str, client_id: str) -> BrokerAccount:
         """Read one, strongly consistent; raises `NotFound`."""
 
-    def save(self, account: BrokerAccount) -> None:
-        """Store a change, unless somebody else wrote meanwhile (`Conflict`)."""
+    def save(self, account: BrokerAccount, told: Sequence[Happening] = ()) -> None:
+        """Store a change with what is told of it, unless somebody else wrote meanwhile (`Conflict`)."""
 
     def remove(self, account: BrokerAccount) -> None:
-        """Delete an account and free its client id; `Conflict` while a subscription trades it."""
+        """Delete an account and free its client id; `Conflict` when it changed, or while a subscription trades it."""
+
+    def refuse_in_use(self, account: BrokerAccount) -> None:
+        """Raise the `Conflict` that `remove` would raise for a subscription that trades it."""
 
     def owner(self, tenant: Tenant, client_id: str) -> str:
         """The user a client id of this tenant belongs to; raises `NotFound`."""
@@ -197,6 +209,9 @@ class Subscriptions(Protocol):
     def get(self, subscription_id: str) -> Subscription:
         """Read one, strongly consistent; raises `NotFound`."""
 
+    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
+        """The template, and accounts of the user, the missing absent: one call."""
+
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""
 
@@ -216,7 +231,7 @@ class Subscriptions(Protocol):
         """A user's subscriptions: one query."""
 
     def seats(self, template_id: str) -> Sequence[Seat]:
-        """Who may be executed for, active and paused: one query a shard of the index."""
+        """Who may be executed for, active and paused: the template, and one query a shard of the index."""
 
     def statuses(self, names: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
@@ -225,8 +240,8 @@ class Subscriptions(Protocol):
 class IdempotencyRecords(Protocol):
     """Requests that were sent with a key, for a day."""
 
-    def begin(self, attempt: Attempt) -> Record | None:
-        """Note that a request is being carried out; the record that stands in the way, or None."""
+    def begin(self, attempt: Attempt) -> Record:
+        """Note that a request is being carried out; the record as it stands, held by this attempt or in its way."""
 
     def finish(self, attempt: Attempt, status: int, body: str | None) -> None:
         """Keep the answer, unless another attempt took over; raises `Unavailable` when it cannot be kept."""
@@ -251,6 +266,16 @@ class Halts(Protocol):
         """Every halt by scope, strongly consistent: one query."""
 
 
+class Rehearsals(Protocol):
+    """How runs would fare, looked at before they do."""
+
+    def put(self, rehearsal: Rehearsal) -> None:
+        """Store an outlook over an earlier one of the same run and tenant, and tell of it."""
+
+    def between(self, tenant: Tenant, first: datetime, last: datetime) -> Sequence[Rehearsal]:
+        """A tenant's outlooks of the boundaries from first to last: one query."""
+
+
 class TenantRuns(Protocol):
     """A tenant's part of the runs."""
 
@@ -270,11 +295,21 @@ class RunRecords(Protocol):
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
         """A tenant's runs, newest first."""
 
+    def reported(self, run_id: str, shards: Iterable[int]) -> set[int]:
+        """Which of the shards of a run told what they did."""
+
     def closing(self, run_id: str) -> Report | None:
         """The run's report once it is closed."""
 
 
-class Runs(RunRecords, Protocol):
+class DayRuns(Protocol):
+    """The runs of a day."""
+
+    def of_day(self, moment: datetime) -> Sequence[Due]:
+        """Every run whose boundary lies on that moment's day in India: one query."""
+
+
+class Runs(RunRecords, DayRuns, Protocol):
     """Runs: plans, decisions, tickets, leases, reports."""
 
     def plan(self, run_id: str) -> Plan:
@@ -292,6 +327,9 @@ class Runs(RunRecords, Protocol):
     def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
         """One ticket as stored."""
 
+    def decided(self, run_id: str) -> Decision | None:
+        """What was decided for a run, if it was."""
+
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""
 
@@ -304,8 +342,8 @@ class Runs(RunRecords, Protocol):
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Store tickets that are not there yet; returns all as stored."""
 
-    def settle(self, ticket: Ticket) -> None:
-        """Store what became of a ticket; raises `Conflict` when a successor serves it or settled it."""
+    def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
+        """Store what became of a ticket and what is told of it; `Conflict` when a successor serves or settled it."""
 
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
@@ -313,8 +351,8 @@ class Runs(RunRecords, Protocol):
     def reports(self, plan: Plan) -> Sequence[Report]:
         """The reports of a run's shards."""
 
-    def close(self, run_id: str, report: Report) -> None:
-        """Store the whole run's report."""
+    def close(self, run_id: str, report: Report, told: Sequence[Happening] = ()) -> None:
+        """Tell of a run's end and store its report; closing it again has the same effect."""
 
 
 class PlanStore(Protocol):

@@ -1,17 +1,19 @@
 """Runs as a partner asks for them and reads them: its own users' part, never another tenant's."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import reduce
 
 from pydantic import AwareDatetime, Field
 
 from quantleap.domain.basket import Basket
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
+from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
+from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Identifier, Model
 
 RECENT = 50
@@ -19,6 +21,9 @@ RECENT = 50
 
 FURTHEST = timedelta(hours=24)
 """How far ahead a sandbox run may be asked for."""
+
+SLOW_START = timedelta(seconds=30)
+"""A run that was asked for and is not planned yet may still be: later than this it enters nobody."""
 
 SECOND = timedelta(seconds=1)
 
@@ -73,18 +78,38 @@ def entry_of(basket: Basket, boundary: datetime, strategies: tuple[int, ...], sc
     )
 
 
-def exit_of(entered: Due, boundary: datetime, strategies: tuple[int, ...]) -> Due:
-    """The run in which strategies of an entry run leave, by the version that entered."""
+def exit_of(
+    entered: Due, boundary: datetime, strategies: tuple[int, ...], *, scope: str | None = None, only: str | None = None
+) -> Due:
+    """The run in which strategies of an entry run leave, by the version that entered.
+
+    A `scope` narrows it to one tenant, `only` to a part of the positions.
+    """
     return Due(
-        run_id=exit_id(boundary, entered.run_id),
+        run_id=exit_id(boundary, entered.run_id, only),
         kind=Kind.EXIT,
         boundary=boundary,
         template_id=entered.template_id,
         version=entered.version,
         strategies=strategies,
-        scope=entered.scope,
+        scope=scope or entered.scope,
         closes=entered.run_id,
+        only=only,
     )
+
+
+def asked(due: Due) -> dict[str, object]:
+    """The trigger that asks the precision timer for a run outside the schedule, as JSON."""
+    trigger = Trigger(
+        at=due.boundary.astimezone(UTC),
+        template_id=due.template_id,
+        scope=due.scope,
+        kind=due.kind,
+        closes=due.closes,
+        strategies=due.strategies if due.closes else None,
+        only=due.only,
+    )
+    return trigger.model_dump(mode="json", exclude_none=True)
 
 
 def latest_entry(newest_first: Iterable[Plan], template_id: str, scope: str, before: datetime) -> Due | None:
@@ -101,32 +126,62 @@ def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:
     return RunStatus.PLANNED if now < boundary else RunStatus.RUNNING
 
 
-def report_of(shards: Sequence[Sequence[Ticket]]) -> Report:
+def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = ()) -> Report:
     """What became of some tickets of a run's shards, added up; times in milliseconds after the boundary.
 
-    A shard that was not served to its end counts as missing: its silence is no success.
+    A shard that was not served to its end counts as missing: its silence is no success. `unwinding` are the
+    strategies whose halves are to be closed.
     """
     tickets = [ticket for shard in shards for ticket in shard]
     intents = [intent for ticket in tickets for intent in ticket.intents]
-    first = sorted(sent for ticket in tickets if (sent := _first_sent(ticket)) is not None)
-    acknowledged = sorted(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None)
+    first = [sent for ticket in tickets if (sent := _first_sent(ticket)) is not None]
     refusals = (i.reason or str(i.state) for i in intents if not i.state.placed)
+    halves = sorted({number for ticket in tickets for number in ticket.incomplete})
     return Report(
         seats=len({ticket.subscription_id for ticket in tickets}),
         missing_shards=sum(not shard or not all(ticket.settled for ticket in shard) for shard in shards),
+        planned=len(intents),
+        sent=sum(intent.sent_after_ms is not None for intent in intents),
+        acknowledged=sum(intent.state.placed for intent in intents),
+        filled=sum(intent.state is State.FILLED for intent in intents),
         counts=dict(Counter(str(intent.state) for intent in intents)),
         skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
         refused=dict(Counter(refusals)),
-        boundary_error_ms=first[0] if first else None,
-        dispatch_p99_ms=_p99(first),
-        acknowledge_p99_ms=_p99(acknowledged),
+        resolved=sum(intent.doubted and intent.state is not State.UNKNOWN for intent in intents),
+        incomplete=sum(bool(ticket.incomplete) for ticket in tickets),
+        unwind=tuple(number for number in halves if number in unwinding),
+        boundary_error_ms=min(first, default=None),
+        dispatch=Latencies.of(first),
+        acknowledge=Latencies.of(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None),
     )
+
+
+def total(reports: Sequence[Report]) -> Report:
+    """The shards' reports added up; of the boundary errors the worst is what a run is judged by."""
+    return Report(
+        seats=sum(report.seats for report in reports),
+        planned=sum(report.planned for report in reports),
+        sent=sum(report.sent for report in reports),
+        acknowledged=sum(report.acknowledged for report in reports),
+        filled=sum(report.filled for report in reports),
+        counts=_sum(report.counts for report in reports),
+        skipped=_sum(report.skipped for report in reports),
+        refused=_sum(report.refused for report in reports),
+        resolved=sum(report.resolved for report in reports),
+        incomplete=sum(report.incomplete for report in reports),
+        unwind=tuple(sorted({number for report in reports for number in report.unwind})),
+        boundary_error_ms=max((r.boundary_error_ms for r in reports if r.boundary_error_ms is not None), default=None),
+        dispatch=reduce(Latencies.plus, (report.dispatch for report in reports), Latencies()),
+        acknowledge=reduce(Latencies.plus, (report.acknowledge for report in reports), Latencies()),
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    added: Counter[str] = Counter()
+    for each in counts:
+        added.update(each)
+    return dict(added)
 
 
 def _first_sent(ticket: Ticket) -> Decimal | None:
     return min((i.sent_after_ms for i in ticket.intents if i.sent_after_ms is not None), default=None)
-
-
-def _p99(ordered: Sequence[Decimal]) -> Decimal | None:
-    """The value that 99 of 100 do not exceed (nearest rank)."""
-    return ordered[-(-len(ordered) * 99 // 100) - 1] if ordered else None

@@ -1,4 +1,4 @@
-"""How large one subscriber may trade a template: lots, the exchange's freeze quantity, and orders in one second.
+"""Whether a template can be traded, and how large: strikes, lots, the freeze quantity, and orders in one second.
 
 An order above the freeze quantity is cut into several, and everything that enters at one minute leaves in the same
 second; a client may send ten orders in it without being registered as an algorithm of its own (SEBI, April 2026).
@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from quantleap.domain.basket import BasketDraft, Strategy
-from quantleap.domain.contracts import largest_slice, lot_size
+from quantleap.domain.contracts import largest_slice, lot_size, strike_step
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.strikes import FixedStrike
 
 MOST_ORDERS = 10
 """Orders in one second, for each client and exchange segment."""
@@ -28,9 +29,19 @@ class Burst(NamedTuple):
 
 def require_tradable(draft: BasketDraft, on: date) -> None:
     """Refuse a draft that one subscriber could not trade within the limits; raises `InvalidRequest`."""
-    complaints = _complaints(draft, on)
+    complaints = _no_strikes(draft) or _complaints(draft, on)
     if complaints:
         raise InvalidRequest(complaints)
+
+
+def _no_strikes(draft: BasketDraft) -> dict[str, str]:
+    """Fixed strikes the exchange has not: a leg with one would be skipped every day."""
+    return {
+        f"strategies[{number}].legs[{position}].strike.strike": f"{strategy.index} has a strike every {step}"
+        for number, strategy in enumerate(draft.strategies)
+        for position, leg in enumerate(strategy.legs)
+        if isinstance(leg.strike, FixedStrike) and leg.strike.strike % (step := strike_step(strategy.index))
+    }
 
 
 def _complaints(draft: BasketDraft, on: date) -> Mapping[str, str]:

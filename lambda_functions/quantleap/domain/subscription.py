@@ -46,6 +46,17 @@ MOST_ACCOUNTS = 5
 Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2)]
 
 
+def one_template_name(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """A request with `template_id`, however it was named: `template_basket_id` is another name of it."""
+    if not isinstance(value, Mapping) or "template_basket_id" not in value:
+        return value
+    fields = dict(value)
+    other = fields.pop("template_basket_id")
+    if fields.setdefault("template_id", other) != other:
+        raise ValueError("template_id and template_basket_id name different templates; send one of them")
+    return fields
+
+
 class NewSubscription(Model):
     """What a partner asks for; `template_basket_id` is another name of `template_id`."""
 
@@ -59,19 +70,13 @@ class NewSubscription(Model):
     @model_validator(mode="before")
     @classmethod
     def _one_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-        if not isinstance(value, Mapping) or "template_basket_id" not in value:
-            return value
-        fields = dict(value)
-        other = fields.pop("template_basket_id")
-        if fields.setdefault("template_id", other) != other:
-            raise ValueError("template_id and template_basket_id name different templates; send one of them")
-        return fields
+        return one_template_name(value)
 
 
 class OwnSubscription(Model):
-    """What somebody who signed in asks for; the template is in the address."""
+    """What somebody who signed in asks for; the template is in the address. Who has one account need not name it."""
 
-    broker_client_id: ClientId
+    broker_client_id: ClientId | None = None
     lot_multiplier: Multiplier = Decimal(1)
 
 
@@ -156,7 +161,7 @@ class Attribution(Model):
 
 
 class Subscription(Model):
-    """A reference to a template, never a copy of it."""
+    """A reference to a template, never a copy of it; `index_shard` is its place among the template's subscribers."""
 
     subscription_id: str
     user_id: str
@@ -165,6 +170,7 @@ class Subscription(Model):
     tenant: str
     template_id: str
     template_owner_id: str
+    index_shard: int = Field(default=0, ge=0)
     status: Status = Status.ACTIVE
     allocations: tuple[Allocation, ...] = Field(min_length=1)
     pricing: Pricing

@@ -1,13 +1,17 @@
 """Baskets and halts, for administrators."""
 
+from datetime import timedelta
+
 from quantleap.domain.basket import UpdatePolicy
 from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.halts import NewHalt
+from quantleap.handlers.views import calendar as calendar_views
 from quantleap.handlers.views import templates as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.repeats import ids
 from quantleap.runtime.settings import settings
-from quantleap.services import baskets, halts
+from quantleap.services import baskets, calendar, halts
 
 api = Api()
 
@@ -16,7 +20,7 @@ api = Api()
 def create(admin: str, ask: Ask) -> Reply:
     """Store a basket as version 1."""
     usual = UpdatePolicy.REGISTERED if settings().real_brokers else UpdatePolicy.INSTANT
-    made = baskets.create(wiring.baskets(), wiring.clock, wiring.draw, admin, ask.body(NewBasket), usual)
+    made = baskets.create(wiring.baskets(), wiring.clock, ids(ask), admin, ask.body(NewBasket), usual)
     return Reply(201, views.basket(made))
 
 
@@ -76,8 +80,16 @@ def one_halt(admin: str, ask: Ask) -> Reply:
 
 @api.admin("PUT /admin/halts/{scope}")
 def put_halt(admin: str, ask: Ask) -> Reply:
-    """Stop trading in a scope."""
-    halt = halts.put(wiring.halts(), wiring.clock, admin, ask.part("scope"), ask.body(NewHalt))
+    """Stop trading in a scope, and close what is open there where that is asked for."""
+    halting = halts.Halting(
+        halts=wiring.halts(),
+        runs=wiring.runs(),
+        users=wiring.users(),
+        starter=wiring.starter(),
+        clock=wiring.clock,
+        lead=timedelta(seconds=settings().urgent_lead_s),
+    )
+    halt = halts.put(halting, admin, ask.part("scope"), ask.body(NewHalt))
     return Reply(200, views.halt(halt, wiring.clock()))
 
 
@@ -86,6 +98,12 @@ def lift_halt(admin: str, ask: Ask) -> Reply:
     """Let trading go on in a scope."""
     halt = halts.lift(wiring.halts(), ask.part("scope"))
     return Reply(200, {"message": "Halt was lifted", "scope": halt.scope})
+
+
+@api.admin("GET /admin/calendar")
+def ahead(admin: str, ask: Ask) -> Reply:
+    """What fires next, and how far the sessions are known."""
+    return Reply(200, calendar_views.ahead(calendar.ahead(wiring.baskets(), wiring.calendar(), wiring.clock)))
 
 
 handler = lambda_handler(api)

@@ -67,7 +67,7 @@ def brokers(ask: Ask) -> Reply:
 
 @api.partner("GET /partner/brokers")
 def brokers_of_partner(key: PartnerKey, ask: Ask) -> Reply:
-    """The same, within the partner's own part of the API."""
+    """What each broker can do, as `GET /brokers` tells anybody."""
     return brokers(ask)
 
 

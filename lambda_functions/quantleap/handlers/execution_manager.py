@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from quantleap.domain.account import Person
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.domain.runs import NewRun, RunFilter
 from quantleap.handlers.views import executions as views
@@ -40,6 +41,13 @@ def fire(key: PartnerKey, ask: Ask) -> Reply:
         lead=timedelta(seconds=settings().sandbox_lead_s),
     )
     return Reply(202, views.fired(executions.fire(firing, key, ask.body(NewRun))))
+
+
+@api.user("GET /user/executions")
+def own(person: Person, ask: Ask) -> Reply:
+    """One's own runs, newest first, with every order of one's own."""
+    found = executions.of_person(wiring.user_runs(), wiring.clock, person, ask.query(RunFilter))
+    return Reply(200, views.own(found))
 
 
 handler = lambda_handler(api)

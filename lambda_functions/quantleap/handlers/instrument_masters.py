@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     day = wiring.clock().astimezone(IST).date()
     lender = Lender(wiring.keys(), wiring.accounts(), wiring.vault(), wiring.clock)
     try:
-        outcomes = instruments.refresh(engine.masters(), _in_use(), lender.session, engine.calendar(), day)
+        outcomes = instruments.refresh(engine.masters(), _in_use(), lender.loans, wiring.calendar(), day)
     except CalendarExhausted:
         logger.exception("the table of trading sessions has ended; no list is fetched")
         outcomes = {}

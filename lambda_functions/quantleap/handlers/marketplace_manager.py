@@ -7,6 +7,7 @@ from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.handlers.views import templates as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.described import described
 from quantleap.runtime.settings import settings
 from quantleap.services import marketplace
 
@@ -17,6 +18,12 @@ api = Api()
 def health(ask: Ask) -> Reply:
     """That functions answer; it asks nothing else."""
     return Reply(200, {"status": "ok", "stage": settings().stage})
+
+
+@api.public("GET /openapi.json")
+def description(ask: Ask) -> Reply:
+    """This API, described for programs: the document you are reading."""
+    return Reply(200, {}, {"Cache-Control": "public, max-age=300"}, whole=described())
 
 
 @api.public("GET /marketplace/templates")

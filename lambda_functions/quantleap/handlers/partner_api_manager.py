@@ -4,6 +4,7 @@ from quantleap.domain.partner import PartnerKey, PartnerKeyChange, PartnerKeyDra
 from quantleap.handlers.views import partner_keys as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.repeats import ids
 from quantleap.services import partner_keys
 
 api = Api()
@@ -19,7 +20,7 @@ def me(key: PartnerKey, ask: Ask) -> Reply:
 def create(admin: str, ask: Ask) -> Reply:
     """Issue a key; its secret is in this answer and nowhere else."""
     draft = ask.body(PartnerKeyDraft)
-    issued = partner_keys.create(wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, admin, draft)
+    issued = partner_keys.create(wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, ids(ask), admin, draft)
     return Reply(201, views.issued(issued.key, issued.secret), secret=views.SHOWN_ONCE)
 
 

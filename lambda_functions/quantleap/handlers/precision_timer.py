@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from quantleap.domain.execution import Due, Plan, Trigger
 from quantleap.domain.model import parse
 from quantleap.domain.sessions import CalendarExhausted
-from quantleap.runtime import engine
+from quantleap.runtime import engine, outcomes, wiring
 from quantleap.services import precision_timer
 
 logger = Logger()
@@ -76,6 +76,7 @@ def _items(made: Plan) -> list[Event]:
             "template_id": made.due.template_id,
             "version": made.due.version,
             "closes": made.due.closes,
+            "only": made.due.only,
         }
         for number in range(made.shards)
     ]
@@ -99,9 +100,8 @@ def decide(event: Event, context: LambdaContext) -> Event:
 
 @logger.inject_lambda_context(clear_state=True)
 def report(event: Event, context: LambdaContext) -> Event:
-    """Close every run with the sum of its shards' reports."""
+    """Close every run with the sum of its shards' reports; what it left half is closed where its rule says so."""
     for run_id in event["runs"]:
-        total = precision_timer.close(engine.timer().runs, run_id)
-        log = logger.error if total.missing_shards else logger.info
-        log("run closed", extra={"run_id": run_id, "report": total.model_dump(mode="json")})
+        total = precision_timer.close(engine.timer(), wiring.starter(), engine.soonest(), run_id)
+        outcomes.tell_run(run_id, total, wiring.clock())
     return {"status": "reported", "runs": event["runs"]}

@@ -8,10 +8,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from quantleap.domain.errors import Conflict
-from quantleap.runtime import engine
+from quantleap.runtime import engine, outcomes
 from quantleap.services import shard
+from quantleap.services.desk import Errand
 from quantleap.services.gate import Fenced, from_ns
-from quantleap.services.shard import Errand
 
 logger = Logger()
 
@@ -27,15 +27,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(run_id=errand.run_id, shard=errand.shard, attempt=errand.attempt)
     logger.info("shard begins")
     try:
-        report = asyncio.run(shard.serve(desk, errand))
+        served = asyncio.run(shard.serve(desk, errand))
     except Conflict as conflict:
         logger.warning("shard is served by another worker", extra={"code": conflict.reason})
         return {"status": conflict.reason}
     except Fenced:
         logger.warning("another worker took the shard over")
         return {"status": "fenced"}
-    logger.info("shard done", extra={"report": report.model_dump(mode="json")})
-    return {"status": "done", "report": report.model_dump(mode="json")}
+    for ticket in served.tickets:
+        outcomes.tell_ticket(ticket)
+    report = served.report.model_dump(mode="json")
+    logger.info("shard done", extra={"report": report})
+    return {"status": "done", "report": report}
 
 
 def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Errand:
@@ -48,6 +51,7 @@ def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Err
         template_id=item["template_id"],
         version=item["version"],
         closes=item.get("closes"),
+        only=item.get("only"),
         holder=attempt["execution"],
         attempt=attempt["retry"],
         ends=now + timedelta(milliseconds=context.get_remaining_time_in_millis()),

@@ -1,6 +1,7 @@
 """Subscriptions of a partner's users, and of those who come by themselves."""
 
 from quantleap.domain.account import Person
+from quantleap.domain.deep_links import NewDeepLink
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.domain.ports import Page
 from quantleap.domain.subscription import (
@@ -11,11 +12,14 @@ from quantleap.domain.subscription import (
     SubscriptionChange,
     SubscriptionFilter,
 )
+from quantleap.handlers.views import deep_links as deep_link_views
 from quantleap.handlers.views import readiness as readiness_views
 from quantleap.handlers.views import subscriptions as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
-from quantleap.services import readiness, subscriptions
+from quantleap.runtime.repeats import ids
+from quantleap.runtime.settings import settings
+from quantleap.services import deep_links, readiness, subscriptions
 
 api = Api()
 
@@ -24,7 +28,7 @@ api = Api()
 def subscribe(key: PartnerKey, ask: Ask) -> Reply:
     """Let a user follow a template."""
     wanted = ask.body(NewSubscription)
-    begun = subscriptions.subscribe(wiring.subscriptions(), wiring.accounts(), wiring.clock, wiring.draw, key, wanted)
+    begun = subscriptions.subscribe(wiring.subscriptions(), wiring.accounts(), wiring.clock, ids(ask), key, wanted)
     return Reply(201, views.begun(begun.subscription, begun.basket))
 
 
@@ -73,16 +77,23 @@ def cancel(key: PartnerKey, ask: Ask) -> Reply:
 @api.partner("GET /partner/readiness", Permission.SUBSCRIPTIONS_READ)
 def ready(key: PartnerKey, ask: Ask) -> Reply:
     """Which active subscriptions could trade at a moment, and why the others could not."""
-    stores = wiring.subscriptions(), wiring.accounts(), wiring.baskets(), wiring.halts()
-    found = readiness.readiness(*stores, wiring.clock, key.tenant, ask.query(ReadinessFilter))
-    return Reply(200, readiness_views.readiness(found))
+    stores = wiring.subscriptions(), wiring.accounts(), wiring.baskets(), wiring.halts(), wiring.rehearsals()
+    ports = readiness.Ports(*stores, clock=wiring.clock)
+    return Reply(200, readiness_views.readiness(readiness.readiness(ports, key.tenant, ask.query(ReadinessFilter))))
+
+
+@api.partner("POST /partner/deep-links", Permission.MARKETPLACE_SUBSCRIBE)
+def link(key: PartnerKey, ask: Ask) -> Reply:
+    """Send a user to our own pages, where they act by themselves."""
+    issued = deep_links.issue(_doorway(), key, ask.body(NewDeepLink))
+    return Reply(201, deep_link_views.issued(issued), fresh=True)
 
 
 @api.user("POST /marketplace/subscribe/{template_id}")
 def subscribe_oneself(person: Person, ask: Ask) -> Reply:
     """Follow a template at one's own account."""
-    wanted = ask.body(OwnSubscription)
-    begun = subscriptions.subscribe_oneself(_ports(), person, ask.id("template_id"), wanted)
+    wanted = ask.body(OwnSubscription, may_be_missing=True)
+    begun = subscriptions.subscribe_oneself(_ports()._replace(draw=ids(ask)), person, ask.id("template_id"), wanted)
     return Reply(201, views.begun(begun.subscription, begun.basket))
 
 
@@ -129,6 +140,18 @@ def cancel_own(person: Person, ask: Ask) -> Reply:
 
 def _own_id(person: Person, ask: Ask) -> str:
     return subscriptions.require_own(person, ask.id("subscription_id"))
+
+
+def _doorway() -> deep_links.Doorway:
+    return deep_links.Doorway(
+        links=wiring.deep_links(),
+        baskets=wiring.baskets(),
+        users=wiring.users(),
+        subscriptions=wiring.subscriptions(),
+        clock=wiring.clock,
+        draw=wiring.draw,
+        app_url=settings().app_url,
+    )
 
 
 def _ports() -> subscriptions.Ports:

@@ -81,10 +81,12 @@ type UserAnswer = Callable[[Person, Ask], Reply]
 
 
 class Route(NamedTuple):
-    """Who may enter, and what answers."""
+    """Who may enter with which permissions, what answers, and the function that was declared for it."""
 
     door: Door
     answer: Answer
+    declared: Callable[..., Reply]
+    needed: tuple[Permission, ...] = ()
 
 
 class Api:
@@ -97,7 +99,7 @@ class Api:
         """Declare a route such as `"GET /health"` that anybody may ask."""
 
         def declare(answer: Answer) -> Answer:
-            self._add(route, Door.PUBLIC, answer)
+            self._add(route, Route(Door.PUBLIC, answer, answer))
             return answer
 
         return declare
@@ -106,9 +108,10 @@ class Api:
         """Declare a route for partners whose key has the permissions."""
 
         def declare(answer: PartnerAnswer) -> PartnerAnswer:
-            self._add(
-                route, Door.PARTNER, lambda ask: repeatable(ask, partial(answer, doors.partner(ask, needed), ask))
-            )
+            def answered(ask: Ask) -> Reply:
+                return repeatable(ask, partial(answer, doors.partner(ask, needed), ask))
+
+            self._add(route, Route(Door.PARTNER, answered, answer, needed))
             return answer
 
         return declare
@@ -117,7 +120,10 @@ class Api:
         """Declare a route for administrators; the answer is told which one asks."""
 
         def declare(answer: AdminAnswer) -> AdminAnswer:
-            self._add(route, Door.ADMIN, lambda ask: repeatable(ask, partial(answer, doors.admin(ask), ask)))
+            def answered(ask: Ask) -> Reply:
+                return repeatable(ask, partial(answer, doors.admin(ask), ask))
+
+            self._add(route, Route(Door.ADMIN, answered, answer))
             return answer
 
         return declare
@@ -126,14 +132,17 @@ class Api:
         """Declare a route for anybody who signed in; the answer is told who it is."""
 
         def declare(answer: UserAnswer) -> UserAnswer:
-            self._add(route, Door.USER, lambda ask: repeatable(ask, partial(answer, doors.user(ask), ask)))
+            def answered(ask: Ask) -> Reply:
+                return repeatable(ask, partial(answer, doors.user(ask), ask))
+
+            self._add(route, Route(Door.USER, answered, answer))
             return answer
 
         return declare
 
-    def _add(self, route: str, door: Door, answer: Answer) -> None:
-        method, path = route.split()
-        self.routes[method, path] = Route(door, answer)
+    def _add(self, line: str, route: Route) -> None:
+        method, path = line.split()
+        self.routes[method, path] = route
 
     def answer(self, event: Event) -> Event:
         """Answer one request of the gateway, whatever happens."""

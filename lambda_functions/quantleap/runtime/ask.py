@@ -27,6 +27,7 @@ class Ask:
         self.caller = "public"
         self.refusal: str | None = None
         self.standing: Standing | None = None
+        self.seed: str | None = None
 
     @property
     def route(self) -> tuple[str, str]:
@@ -85,9 +86,10 @@ class Ask:
             raise NotFound(f"No such {name}")
         return int(value)
 
-    def body[M: BaseModel](self, model: type[M]) -> M:
-        """The JSON body as `model`; raises `InvalidRequest`."""
-        return parse(model, _read_json(self._text()))
+    def body[M: BaseModel](self, model: type[M], *, may_be_missing: bool = False) -> M:
+        """The JSON body as `model`; raises `InvalidRequest`. One that `may_be_missing` then says nothing."""
+        text = self._text()
+        return parse(model, {} if may_be_missing and not text else _read_json(text))
 
     def _text(self) -> str | bytes:
         text: str = self._event.get("body") or ""

@@ -14,12 +14,13 @@ from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.execution import Timing
 from quantleap.domain.instruments import Finding
-from quantleap.domain.sessions import AlwaysOpen, Calendar, TradingCalendar
 from quantleap.runtime import wiring
 from quantleap.runtime.settings import settings
+from quantleap.services.desk import Desk
 from quantleap.services.instruments import DailyMasters
+from quantleap.services.margins import Bank
 from quantleap.services.precision_timer import Timer
-from quantleap.services.shard import Desk
+from quantleap.services.rehearsal import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,6 +29,7 @@ logger = Logger()
 
 MASTER_REFUSED = "instrument master refused"
 LOT_SIZES_DIFFER = "lot sizes differ"
+CALENDAR_ENDS = "trading calendar ends soon"
 """What the log says where the stack's alarms listen."""
 
 
@@ -44,22 +46,22 @@ def plans() -> S3PlanStore:
 
 
 @cache
-def calendar() -> Calendar:
-    """The exchange's sessions, or, where the market is simulated, one that never ends."""
-    return TradingCalendar() if settings().market_hours == "exchange" else AlwaysOpen()
-
-
-@cache
 def warm_lead() -> timedelta:
     """How long before the boundary workers start."""
     return timedelta(seconds=settings().warm_lead_s)
 
 
 @cache
+def soonest() -> timedelta:
+    """How far ahead a run has to lie that closes what should not be open."""
+    return timedelta(seconds=settings().urgent_lead_s)
+
+
+@cache
 def masters() -> DailyMasters:
     """The brokers' lists of contracts."""
     store = S3MasterStore(s3(), settings().plans_bucket)
-    return DailyMasters(store, wiring.http(), calendar(), wiring.clock, tell)
+    return DailyMasters(store, wiring.http(), wiring.calendar(), wiring.clock, tell)
 
 
 def tell(finding: Finding) -> None:
@@ -80,15 +82,23 @@ def timer() -> Timer:
         baskets=wiring.baskets(),
         subscriptions=wiring.subscriptions(),
         runs=wiring.runs(),
+        halts=wiring.halts(),
         plans=plans(),
         feed=HttpMarketFeed(wiring.http(), settings().market_feed_url),
         masters=masters(),
         brokers=wiring.brokers(),
-        calendar=calendar(),
+        calendar=wiring.calendar(),
         clock=wiring.clock,
         draw=wiring.draw,
         shard_size=settings().shard_size,
     )
+
+
+@cache
+def stage() -> Stage:
+    """What a rehearsal needs."""
+    bank = Bank(wiring.vault(), wiring.http(), wiring.brokers(), wiring.clock, wiring.accounts())
+    return Stage(timer(), wiring.accounts(), wiring.rehearsals(), bank)
 
 
 @cache
@@ -101,6 +111,7 @@ def desk() -> Desk:
         subscriptions=wiring.subscriptions(),
         accounts=wiring.accounts(),
         vault=wiring.vault(),
+        halts=wiring.halts(),
         brokers=wiring.brokers(),
         lines=AsyncLines(),
         timer=SystemTimer(),

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 
 from quantleap.domain.errors import InvalidRequest, Unavailable
-from quantleap.domain.idempotency import Attempt, digest
-from quantleap.domain.ids import ALPHABET
+from quantleap.domain.idempotency import Attempt, Record, digest
+from quantleap.domain.ids import ALPHABET, Randomness, repeating
 from quantleap.runtime import wiring
 from quantleap.runtime.ask import Ask
 from quantleap.runtime.log import logger
@@ -32,13 +32,26 @@ def repeatable(ask: Ask, work: Callable[[], Reply]) -> Reply:
         token=wiring.draw(ALPHABET, TOKEN_LENGTH),
         at=wiring.clock(),
     )
-    carried = idempotency.once(wiring.idempotency(), attempt, work, _kept, _lost)
+
+    def carry_out(record: Record) -> Reply:
+        ask.seed = record.seed
+        return work()
+
+    carried = idempotency.once(wiring.idempotency(), attempt, carry_out, _kept, _lost)
     if carried.answer is not None:
         return carried.answer
     before = carried.before
     if before is None or before.body is None or before.status is None:
         return work()
     return Reply(before.status, json.loads(before.body), {REPLAYED: "true"})
+
+
+def ids(ask: Ask) -> Randomness:
+    """What a request draws ids from; the same again when it died and was sent again under its key.
+
+    Never for a secret: whoever reads the table could draw it too.
+    """
+    return wiring.draw if ask.seed is None else repeating(ask.seed)
 
 
 def _kept(reply: Reply) -> tuple[int, str | None]:

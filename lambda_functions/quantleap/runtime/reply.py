@@ -11,7 +11,8 @@ class Reply(NamedTuple):
     """An answer: `body` may hold whatever `plain` can write.
 
     `secret` names fields that are shown this once: no copy of the answer that is kept has them. An answer that is
-    `fresh` is never kept at all: the same request makes another one, and changes nothing lasting.
+    `fresh` is never kept at all: the same request makes another one, and changes nothing lasting. `whole` is a text
+    that is sent as it is, in place of a body.
     """
 
     status: int
@@ -19,9 +20,12 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = {}
     secret: frozenset[str] = frozenset()
     fresh: bool = False
+    whole: str | None = None
 
     def text(self, before: Mapping[str, Any] | None = None) -> str:
         """The body as JSON, after other fields."""
+        if self.whole is not None:
+            return self.whole
         return json.dumps({**(before or {}), **self.body}, default=plain)
 
     def to_keep(self) -> str:

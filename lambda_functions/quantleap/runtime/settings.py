@@ -28,13 +28,18 @@ class Settings(BaseModel):
     simulated_broker_url: str | None = None
     market_feed_url: str | None = None
     egress_ip: str | None = Field(default=None, description="the fixed address that requests to brokers leave from")
+    app_url: str = Field(description="where our own pages are, without a slash at the end")
     market_hours: Literal["exchange", "always"]
     warm_lead_s: PositiveInt
     last_look_lead_s: PositiveInt
     sandbox_lead_s: PositiveInt
+    urgent_lead_s: PositiveInt
     max_lateness_s: PositiveInt
     shard_size: PositiveInt
-    precision_timer_arn: str | None = Field(default=None, description="told only to the execution manager")
+    precision_timer_arn: str | None = Field(default=None, description="told only to those that start runs")
+    event_bus: str | None = Field(default=None, description="told only to the event relay, as the next two")
+    undelivered_url: str | None = None
+    takes_partial_failures: bool = Field(default=False, description="whether the stream is asked again for a part")
 
 
 @cache

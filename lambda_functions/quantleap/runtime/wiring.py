@@ -10,6 +10,7 @@ from quantleap.adapters import machine
 from quantleap.adapters.baskets import TableBaskets
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
 from quantleap.adapters.brokers.directory import Directory
+from quantleap.adapters.deep_links import TableDeepLinks
 from quantleap.adapters.halts import TableHalts
 from quantleap.adapters.hashing import BcryptHasher
 from quantleap.adapters.http import UrllibHttp
@@ -17,16 +18,19 @@ from quantleap.adapters.idempotency import TableIdempotency
 from quantleap.adapters.logins import TableLogins
 from quantleap.adapters.partner_keys import TablePartnerKeys
 from quantleap.adapters.rate_buckets import TableRateBuckets
+from quantleap.adapters.rehearsals import TableRehearsals
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.starter import StateMachineStarter
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
 from quantleap.adapters.tenant_runs import TableTenantRuns
+from quantleap.adapters.user_runs import TableUserRuns
 from quantleap.adapters.users import TableUsers
 from quantleap.adapters.vault import SecretsManagerVault
 from quantleap.domain.clock import Clock
 from quantleap.domain.ids import Randomness
 from quantleap.domain.ports import CredentialVault
+from quantleap.domain.sessions import AlwaysOpen, Calendar, TradingCalendar
 from quantleap.runtime.settings import BadEnvironment, settings
 from quantleap.services.rate_limits import Reserve
 
@@ -131,6 +135,12 @@ def logins() -> TableLogins:
 
 
 @cache
+def deep_links() -> TableDeepLinks:
+    """Links that wait to be followed."""
+    return TableDeepLinks(table())
+
+
+@cache
 def subscriptions() -> TableSubscriptions:
     """Subscriptions."""
     return TableSubscriptions(table())
@@ -149,15 +159,33 @@ def halts() -> TableHalts:
 
 
 @cache
+def calendar() -> Calendar:
+    """The exchange's sessions, or, where the market is simulated, one that never ends."""
+    return TradingCalendar() if settings().market_hours == "exchange" else AlwaysOpen()
+
+
+@cache
 def runs() -> TableRuns:
     """Runs."""
     return TableRuns(table())
 
 
 @cache
+def rehearsals() -> TableRehearsals:
+    """How runs would fare."""
+    return TableRehearsals(table())
+
+
+@cache
 def tenant_runs() -> TableTenantRuns:
     """Each tenant's part of the runs."""
     return TableTenantRuns(table())
+
+
+@cache
+def user_runs() -> TableUserRuns:
+    """Each user's part of the runs."""
+    return TableUserRuns(table())
 
 
 @cache

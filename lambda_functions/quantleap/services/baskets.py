@@ -24,7 +24,10 @@ class Written(NamedTuple):
 def create(
     baskets: Baskets, clock: Clock, draw: Randomness, admin: str, wanted: NewBasket, usual: UpdatePolicy
 ) -> Basket:
-    """Store what an administrator wrote as version 1; under policy `registered` it waits for its approval."""
+    """Store what an administrator wrote as version 1; under policy `registered` it waits for its approval.
+
+    Where its id is taken, this very request was carried out before and nobody was told of it.
+    """
     now = clock()
     require_tradable(wanted, day_of(now))
     policy = wanted.policy or usual
@@ -39,7 +42,10 @@ def create(
         "updated_at": now,
     }
     basket = Basket.model_validate({**draft, **facts})
-    baskets.add(basket)
+    try:
+        baskets.add(basket)
+    except Conflict:
+        return baskets.get(basket.basket_id)
     return basket
 
 

@@ -24,6 +24,7 @@ from quantleap.domain.broker import Broker, BrokerFailure, NotSent, RateLimited,
 from quantleap.domain.capabilities import Binding
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
+from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.ids import Randomness, user_id
 from quantleap.domain.model import UNKNOWN_FIELD
 from quantleap.domain.partner import ALPHANUMERIC, PartnerKey, Tenant
@@ -32,8 +33,8 @@ from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Htt
 STATE_LENGTH = 43
 """Letters and digits of an OAuth state: 256 bits."""
 
-MARK_TRIES = 5
-"""Reads of an account that others write at the same time."""
+TRIES = 5
+"""Writes of an account that others write at the same time."""
 
 
 class Linked(NamedTuple):
@@ -119,7 +120,7 @@ def _add(ports: Ports, tenant: Tenant, wanted: NewBrokerAccount, user: User | No
 
 
 def _drop_if_orphaned(ports: Ports, account: BrokerAccount) -> None:
-    """Take back credentials of an account somebody else got; those of the same user's stay."""
+    """Take back credentials of an account somebody else got, or deleted; those of the same user's stay."""
     with suppress(NotFound):
         ports.accounts.get(account.user_id, account.client_id)
         return
@@ -132,7 +133,11 @@ def _replace(ports: Ports, user: User, wanted: NewBrokerAccount) -> BrokerAccoun
         raise Conflict(f"This client_id is linked at {account.broker_id}", code="client_id_taken")
     ports.vault.put_credentials(user.user_id, wanted.client_id, wanted.credentials)
     replaced = account.with_new_credentials()
-    ports.accounts.save(replaced)
+    try:
+        ports.accounts.save(replaced)
+    except Conflict:
+        _drop_if_orphaned(ports, account)
+        raise
     return replaced
 
 
@@ -150,9 +155,16 @@ def one(accounts: BrokerAccounts, tenant: Tenant, client_id: str) -> BrokerAccou
 
 
 def remove(ports: Ports, account: BrokerAccount) -> None:
-    """Forget an account that no subscription trades; its secrets are unreadable from then on."""
-    ports.accounts.remove(account)
+    """Forget an account that no subscription trades; its secrets are unreadable from then on.
+
+    They go first, so that none outlives its account: whatever stops this half way leaves an account that nobody can
+    log in to until it is linked again, and that can be deleted again.
+    """
+    ports.accounts.refuse_in_use(account)
+    emptied = account.logged_out()
+    ports.accounts.save(emptied)
     ports.vault.forget(account.user_id, account.client_id)
+    ports.accounts.remove(emptied)
 
 
 def begin_login(ports: Ports, key: PartnerKey, client_id: str, email: str, redirect_url: str | None = None) -> Login:
@@ -207,11 +219,26 @@ def finish(ports: Ports, account: BrokerAccount, back: LoginEnd) -> BrokerAccoun
         came=dict(back.came),
         redirect_url=state.redirect_url,
     )
-    session = _session(ports, broker, login)
+    return _ready(ports, account, login, _session(ports, broker, login))
+
+
+def _ready(ports: Ports, account: BrokerAccount, login: FinishedLogin, session: Session) -> BrokerAccount:
+    """Keep the session and note it in the account, whoever else writes there, unless the credentials were replaced."""
     ports.vault.put_session(account.user_id, session)
-    ready = account.logged_in(session, ports.clock())
-    ports.accounts.save(ready)
-    return ready
+    at = ports.clock()
+    for _ in range(TRIES):
+        ready = account.logged_in(session, at)
+        with suppress(Conflict):
+            ports.accounts.save(ready)
+            return ready
+        try:
+            account = ports.accounts.get(account.user_id, account.client_id)
+            if ports.vault.credentials(account.user_id, account.client_id) != login.credentials:
+                break
+        except NotFound:  # deleted meanwhile, its secrets with it
+            ports.vault.forget(account.user_id, account.client_id)
+            raise
+    raise Conflict("The broker account changed meanwhile; log in again")
 
 
 def mark_login_required(
@@ -219,19 +246,34 @@ def mark_login_required(
 ) -> BrokerAccount | None:
     """Note that the session an account was used with at `used_at` is dead, so that nobody uses it again.
 
-    The account, when this changed it: then its user has to be told. None where somebody else noted it, or where the
-    user has logged in since: that session is another one.
+    `used_at` is from before the session was read. The account, when this changed it: then its user has to be told.
+    None where somebody else noted it, where the account is gone, or where the user has logged in since: that session
+    is another one.
     """
-    for _ in range(MARK_TRIES):
-        account = accounts.get(user_id, client_id)
+    for _ in range(TRIES):
+        account = accounts.many([(user_id, client_id)]).get((user_id, client_id))
+        if account is None:
+            return None
         newer = account.last_oauth_login is not None and account.last_oauth_login > used_at
         if account.token_expires_at is None or newer:
             return None
         marked = account.logged_out()
         with suppress(Conflict):
-            accounts.save(marked)
+            accounts.save(marked, [_login_required(marked, used_at)])
             return marked
     raise Conflict("The account changes all the time")
+
+
+def _login_required(account: BrokerAccount, used_at: datetime) -> Happening:
+    """That a user has to log in again; the account's version makes each time its own event."""
+    kind = EventType.LOGIN_REQUIRED
+    return Happening(
+        event_id=event_id(kind, f"{account.user_id}/{account.client_id}/{account.version}"),
+        type=kind,
+        tenant=account.tenant,
+        occurred_at=used_at,
+        data={"user_id": account.user_id, "client_id": account.client_id, "broker_id": account.broker_id},
+    )
 
 
 def _of(ports: Ports, tenant: Tenant, client_id: str, email: str) -> BrokerAccount:

@@ -1,11 +1,11 @@
 """Executions as a partner reads them, and the sandbox's own: a template fired seconds from now."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
-from quantleap.domain.account import User
+from quantleap.domain.account import Person, User
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, Forbidden, NotFound
 from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
@@ -13,9 +13,11 @@ from quantleap.domain.partner import Environment, PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, TenantRuns, Users
 from quantleap.domain.runs import (
     RECENT,
+    SLOW_START,
     NewRun,
     RunFilter,
     RunStatus,
+    asked,
     entry_of,
     exit_of,
     latest_entry,
@@ -23,6 +25,7 @@ from quantleap.domain.runs import (
     sandbox_boundary,
     status,
 )
+from quantleap.domain.user_runs import OwnRun, UserRuns
 
 
 class Execution(NamedTuple):
@@ -43,17 +46,45 @@ def listing(runs: RunRecords, tenant: Tenant, wanted: RunFilter) -> Page[Plan]:
 def one(mine: TenantRuns, runs: RunRecords, users: Users, clock: Clock, tenant: Tenant, wanted: str) -> Execution:
     """A run with what became of the tenant's users in it; a run that concerns none of them is not found."""
     plan = mine.get(tenant, wanted)
-    shards = [runs.tickets(wanted, shard, tenant.key) for shard in plan.tenants[tenant.key]]
+    numbers = plan.tenants[tenant.key]
+    shards = [runs.tickets(wanted, number, tenant.key) for number in numbers]
     tickets = list(chain.from_iterable(shards))
     now = clock()
-    closed = runs.closing(wanted) is not None if shards else now >= plan.due.boundary
+    closed = runs.closing(wanted) is not None if shards else now >= plan.due.boundary + SLOW_START
     return Execution(
         plan=plan,
         status=status(plan.due.boundary, now, closed=closed),
         tickets=tickets,
         users=users.many(ticket.user_id for ticket in tickets),
-        report=report_of(shards) if closed else None,
+        report=_report(runs, plan, numbers, shards) if closed else None,
     )
+
+
+def _report(runs: RunRecords, plan: Plan, numbers: Sequence[int], shards: Sequence[Sequence[Ticket]]) -> Report:
+    """A shard that had nothing to do for the tenant is missing only when it did not report at all."""
+    silent = [number for number, tickets in zip(numbers, shards, strict=True) if not tickets]
+    missing = set(silent) - runs.reported(plan.due.run_id, silent) if silent else set()
+    kept = [tickets for number, tickets in zip(numbers, shards, strict=True) if tickets or number in missing]
+    return report_of(kept)
+
+
+class OwnExecution(NamedTuple):
+    """A run as one user sees it: over once nothing more will happen to the user's own orders."""
+
+    run: OwnRun
+    status: RunStatus
+
+
+def of_person(mine: UserRuns, clock: Clock, person: Person, wanted: RunFilter) -> Page[OwnExecution]:
+    """Somebody's own runs with their own orders, newest boundary first."""
+    found = mine.of_user(person.tenant, person.user_id, wanted.limit, wanted.next_token)
+    now = clock()
+    return Page([OwnExecution(run, _standing(run, now)) for run in found.items], found.next_token)
+
+
+def _standing(run: OwnRun, now: datetime) -> RunStatus:
+    at = run.due.boundary
+    return status(at, now, closed=run.settled and now >= at)
 
 
 class Firing(NamedTuple):
@@ -76,7 +107,7 @@ def fire(firing: Firing, key: PartnerKey, wanted: NewRun) -> Due:
         raise Forbidden("Only test keys may fire a template", code="sandbox_only")
     boundary = sandbox_boundary(wanted.at, firing.clock(), firing.lead)
     due = _exit(firing, key, wanted, boundary) if wanted.kind is Kind.EXIT else _entry(firing, key, wanted, boundary)
-    firing.starter.start(due, _trigger(due, key.tenant.key))
+    firing.starter.start(due, asked(due))
     firing.mine.announce(key.tenant, due)
     return due
 
@@ -95,8 +126,3 @@ def _exit(firing: Firing, key: PartnerKey, wanted: NewRun, boundary: datetime) -
     if entered is None:
         raise Conflict("The template has no sandbox entry to close", code="nothing_to_close")
     return exit_of(entered, boundary, entered.strategies)
-
-
-def _trigger(due: Due, scope: str) -> dict[str, str]:
-    moment = due.boundary.astimezone(UTC).isoformat()
-    return {"at": moment, "template_id": due.template_id, "scope": scope, "kind": due.kind}

@@ -18,21 +18,22 @@ class Carried[A](NamedTuple):
 def once[A](
     records: IdempotencyRecords,
     attempt: Attempt,
-    work: Callable[[], A],
+    work: Callable[[Record], A],
     kept: Callable[[A], tuple[int, str | None]],
     lost: Callable[[Unavailable], None],
 ) -> Carried[A]:
     """Carry a request out unless it was before; raises what the work raises, `Reused`, or `Conflict`.
 
-    `kept` gives of an answer what may be stored. When that cannot be stored the answer stands all the same, `lost` is
-    told, and the key stays in use until its lease is over.
+    The work is told the record, for what it draws its ids from. `kept` gives of an answer what may be stored. When
+    that cannot be stored the answer stands all the same, `lost` is told, and the key stays in use until its lease is
+    over.
     """
-    before = records.begin(attempt)
-    if before is not None:
-        before.require_same(attempt)
-        return Carried(None, before)
+    record = records.begin(attempt)
+    if not record.held_by(attempt):
+        record.require_same(attempt)
+        return Carried(None, record)
     try:
-        answer = work()
+        answer = work(record)
     except Exception:
         records.drop(attempt)
         raise

@@ -5,12 +5,13 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from quantleap.domain.account import Session
-from quantleap.domain.broker import Broker, BrokerFailure
+from quantleap.domain.broker import Broker, BrokerFailure, SessionExpired
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Unavailable
 from quantleap.domain.instruments import Finding, Flaw, Listed, Master, flaw_of, living, stand_in, unlike_ours
 from quantleap.domain.ports import Http, MasterStore
 from quantleap.domain.sessions import Calendar
+from quantleap.services.lending import Loan
 
 PATIENT_S = 30.0
 HURRIED_S = 5.0
@@ -24,8 +25,8 @@ LOOK_BACK = 5
 
 type Tell = Callable[[Finding], None]
 
-type Lend = Callable[[Broker], Session | None]
-"""Anybody's session of today, for a broker that shows its list to those who logged in only."""
+type Lend = Callable[[Broker], Iterable[Loan]]
+"""Anybody's sessions of today, for a broker that shows its list to those who logged in only."""
 
 
 class Outcome(StrEnum):
@@ -62,9 +63,17 @@ class DailyMasters:
         standing = self._store.read(broker.name, day)
         if standing is not None and standing.flaw is None:
             return Outcome.FRESH
-        session = lend(broker) if broker.capability.master_needs_session else None
-        if broker.capability.master_needs_session and session is None:
-            return Outcome.WAITS_FOR_LOGIN
+        if not broker.capability.master_needs_session:
+            return self._look(broker, day, None)
+        for loan in lend(broker):
+            try:
+                return self._look(broker, day, loan.session)
+            except SessionExpired:
+                loan.died()
+        return Outcome.WAITS_FOR_LOGIN
+
+    def _look(self, broker: Broker, day: date, session: Session | None) -> Outcome:
+        """Fetch the day's list; raises `SessionExpired` when it was the lent session that is bad, not the list."""
         try:
             found = self._fetch(broker, day, session, PATIENT_S)
         except Unavailable:
@@ -87,6 +96,8 @@ class DailyMasters:
         try:
             listed = broker.instruments(self._http.send(broker.master(session), timeout_s=timeout_s))
         except BrokerFailure as failure:
+            if session is not None and isinstance(failure, SessionExpired):
+                raise
             return self._instead(broker, day, last, Flaw.UNREADABLE, failure.text)
         flaw = flaw_of(listed, last.listed if last else None, day)
         if flaw is not None:

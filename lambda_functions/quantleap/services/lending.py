@@ -1,5 +1,7 @@
-"""A session somebody has, for reading what is the same for everybody: some brokers show it only to who is logged in."""
+"""Sessions somebody has, for reading what is the same for everybody: some brokers show it only to who is logged in."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ from quantleap.domain.broker import Broker
 from quantleap.domain.clock import Clock
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import BrokerAccounts, CredentialVault, PartnerKeys
+from quantleap.services.broker_accounts import mark_login_required
 
 PAGE = 100
 PAGES = 3
@@ -15,6 +18,13 @@ PAGES = 3
 
 TRIED = 5
 """Sessions that are unlocked for one that serves."""
+
+
+class Loan(NamedTuple):
+    """A session of somebody's, and what is to be called when it turns out to be dead."""
+
+    session: Session
+    died: Callable[[], object]
 
 
 class Lender(NamedTuple):
@@ -25,12 +35,14 @@ class Lender(NamedTuple):
     vault: CredentialVault
     clock: Clock
 
-    def session(self, broker: Broker) -> Session | None:
-        """A session of any account that is logged in at the broker."""
+    def loans(self, broker: Broker) -> Iterator[Loan]:
+        """Sessions of accounts that are logged in at the broker, as far as we know."""
         tenants = sorted({key.tenant for key in self.keys.list()})
         ready = list(chain.from_iterable(self._ready(tenant, broker) for tenant in tenants))
         names = [(account.user_id, account.client_id) for account in ready[:TRIED]]
-        return next(iter(self.vault.sessions(names).values()), None)
+        at = self.clock()
+        for name, session in self.vault.sessions(names).items():
+            yield Loan(session, partial(mark_login_required, self.accounts, *name, at))
 
     def _ready(self, tenant: Tenant, broker: Broker) -> list[BrokerAccount]:
         found: list[BrokerAccount] = []

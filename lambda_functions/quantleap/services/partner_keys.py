@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from quantleap.domain.clock import Clock
-from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.errors import Conflict, InvalidRequest
 from quantleap.domain.ids import Randomness, api_key_id
 from quantleap.domain.partner import (
     PartnerKey,
@@ -28,12 +28,21 @@ class Issued(NamedTuple):
 
 
 def create(
-    keys: PartnerKeys, hasher: SecretHasher, clock: Clock, draw: Randomness, admin: str, draft: PartnerKeyDraft
+    keys: PartnerKeys,
+    hasher: SecretHasher,
+    clock: Clock,
+    draw: Randomness,
+    ids: Randomness,
+    admin: str,
+    draft: PartnerKeyDraft,
 ) -> Issued:
-    """Issue a key as an administrator decided it."""
+    """Issue a key as an administrator decided it; its public half is drawn from `ids`, its secret from `draw`.
+
+    Where its id is taken, this very request was carried out before and nobody was told the secret: it gets this one.
+    """
     now = clock()
     _require_future(draft.expires_at, now)
-    api_key = new_api_key(draft.partner_id, draft.environment, draw)
+    api_key = new_api_key(draft.partner_id, draft.environment, ids)
     secret = new_secret(draft.partner_id, draft.environment, draw)
     key = PartnerKey(
         **dict(draft),
@@ -43,7 +52,11 @@ def create(
         created_by=admin,
         created_at=now,
     )
-    keys.add(key)
+    try:
+        keys.add(key)
+    except Conflict:
+        key = keys.get(key.api_key_id).reissued(key.secret_hash)
+        keys.save(key)
     return Issued(key, secret)
 
 

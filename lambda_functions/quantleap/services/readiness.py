@@ -8,10 +8,14 @@ from typing import NamedTuple
 from quantleap.domain.account import BrokerAccount
 from quantleap.domain.basket import Basket
 from quantleap.domain.clock import Clock
-from quantleap.domain.halts import Halt, Trade, halted
+from quantleap.domain.execution import Venue
+from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.partner import Tenant
-from quantleap.domain.ports import Baskets, BrokerAccounts, Halts, Subscriptions
-from quantleap.domain.subscription import ReadinessFilter, Status, Subscription, SubscriptionFilter
+from quantleap.domain.ports import Baskets, BrokerAccounts, Halts, Rehearsals, Subscriptions
+from quantleap.domain.rate import day_of
+from quantleap.domain.readiness import in_the_way, until
+from quantleap.domain.rehearsal import AHEAD, Rehearsal
+from quantleap.domain.subscription import Allocation, ReadinessFilter, Status, Subscription, SubscriptionFilter
 
 type Accounts = Mapping[tuple[str, str], BrokerAccount]
 
@@ -29,9 +33,13 @@ class Outlook(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """A page of subscriptions as they would fare at a moment, with counts of that page."""
+    """A page of subscriptions as they would fare at a moment, with counts of that page.
+
+    `rehearsals` count all of the tenant's subscriptions, as they stood half an hour before a boundary.
+    """
 
     at: datetime
+    rehearsals: Sequence[Rehearsal]
     outlooks: Sequence[Outlook]
     next_token: str | None
 
@@ -41,56 +49,81 @@ class Readiness(NamedTuple):
         return dict(Counter(reason for each in self.outlooks for reason in set(each.reasons.values())))
 
 
-def readiness(
-    subscriptions: Subscriptions,
-    accounts: BrokerAccounts,
-    baskets: Baskets,
-    halts: Halts,
-    clock: Clock,
-    tenant: Tenant,
-    wanted: ReadinessFilter,
-) -> Readiness:
-    """Ask as the run would ask: four calls for a page, however many subscriptions are on it."""
-    at = wanted.at or clock()
-    page = subscriptions.of_partner(
+class Ports(NamedTuple):
+    """What is asked."""
+
+    subscriptions: Subscriptions
+    accounts: BrokerAccounts
+    baskets: Baskets
+    halts: Halts
+    rehearsals: Rehearsals
+    clock: Clock
+
+
+def readiness(ports: Ports, tenant: Tenant, wanted: ReadinessFilter) -> Readiness:
+    """Ask as the run would ask: five calls for a page, however many subscriptions are on it.
+
+    Without a moment it is now, with the rehearsals of what enters in the half hour to come.
+    """
+    now = ports.clock()
+    at = wanted.at or now
+    found = ports.rehearsals.between(tenant, at, wanted.at or now + AHEAD)
+    rehearsals = [each for each in found if wanted.template_id in {None, each.template_id}]
+    page = ports.subscriptions.of_partner(
         tenant,
         SubscriptionFilter(
             status=Status.ACTIVE, template_id=wanted.template_id, limit=wanted.limit, next_token=wanted.next_token
         ),
     )
-    found = accounts.many((each.user_id, share.client_id) for each in page.items for share in each.allocations)
-    offered = {basket.basket_id: basket for basket in baskets.listed()}
-    standing = halts.list()
-    outlooks = [_outlook(each, offered, found, standing, at) for each in page.items]
-    return Readiness(at, outlooks, page.next_token)
+    accounts = ports.accounts.many((each.user_id, share.client_id) for each in page.items for share in each.allocations)
+    offered = {basket.basket_id: basket.as_of(day_of(at)) for basket in ports.baskets.listed()}
+    known = _Known(at, offered, accounts, ports.halts.list(), _shut(rehearsals), _said(rehearsals))
+    return Readiness(at, rehearsals, [_outlook(each, known) for each in page.items], page.next_token)
 
 
-def _outlook(
-    subscription: Subscription,
-    offered: Mapping[str, Basket],
-    accounts: Accounts,
-    halts: Sequence[Halt],
-    at: datetime,
-) -> Outlook:
-    general = _general(subscription, offered, halts, at)
+def _shut(rehearsals: Sequence[Rehearsal]) -> dict[tuple[str, str], str]:
+    """Why a template cannot be traded at a venue, where a rehearsal found it out."""
+    return {(each.template_id, venue): reason for each in rehearsals for venue, reason in each.venues.items()}
+
+
+def _said(rehearsals: Sequence[Rehearsal]) -> dict[str, str]:
+    """What brokers said of accounts in a rehearsal, by subscription and client id."""
+    return {name: reason for each in rehearsals for name, reason in each.accounts.items()}
+
+
+class _Known(NamedTuple):
+    """What the subscriptions of a page are judged by."""
+
+    at: datetime
+    offered: Mapping[str, Basket]
+    accounts: Accounts
+    halts: Sequence[Halt]
+    shut: Mapping[tuple[str, str], str]
+    said: Mapping[str, str]
+
+
+def _outlook(subscription: Subscription, known: _Known) -> Outlook:
+    general = _general(subscription, known)
     reasons = {
         each.client_id: reason
         for each in subscription.allocations
-        if (reason := general or _of_account(accounts.get((subscription.user_id, each.client_id)), at))
+        if (reason := general or _of_account(subscription, each, known))
     }
     return Outlook(subscription, reasons)
 
 
-def _general(
-    subscription: Subscription, offered: Mapping[str, Basket], halts: Sequence[Halt], at: datetime
-) -> str | None:
+def _general(subscription: Subscription, known: _Known) -> str | None:
     """What stops a subscription whatever its accounts are."""
-    if subscription.template_id not in offered:
+    if subscription.template_id not in known.offered:
         return "template_withdrawn"
     partner_id = Tenant.of(subscription.tenant).partner_id
     trade = Trade(partner_id, subscription.template_id, subscription.user_id)
-    return "halted" if halted(halts, trade, at) else None
+    return HALTED if halted(known.halts, trade, known.at) else None
 
 
-def _of_account(account: BrokerAccount | None, at: datetime) -> str | None:
-    return "broker_account_missing" if account is None else account.not_ready_because(at)
+def _of_account(subscription: Subscription, share: Allocation, known: _Known) -> str | None:
+    account = known.accounts.get((subscription.user_id, share.client_id))
+    leaves = until(known.offered[subscription.template_id], known.at)
+    shut = known.shut.get((subscription.template_id, str(Venue.of(subscription.tenant, share))))
+    said = known.said.get(f"{subscription.subscription_id}#{share.client_id}")
+    return in_the_way(account, known.at, leaves) or shut or said

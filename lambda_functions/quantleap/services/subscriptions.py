@@ -1,6 +1,6 @@
 """Subscriptions: begun, listed, shown, changed, paused, resumed, cancelled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -10,12 +10,13 @@ from quantleap.domain import ids
 from quantleap.domain.account import BrokerAccount, Person
 from quantleap.domain.basket import Basket, Pricing, PricingType
 from quantleap.domain.clock import Clock
-from quantleap.domain.errors import InvalidRequest, NotFound
+from quantleap.domain.errors import AlreadySubscribed, InvalidRequest, NotFound
 from quantleap.domain.ids import Randomness
 from quantleap.domain.money import split
 from quantleap.domain.partner import PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Page, Subscriptions, Users
 from quantleap.domain.rate import day_of
+from quantleap.domain.sharding import shard_of
 from quantleap.domain.sizing import too_large
 from quantleap.domain.subscription import (
     Action,
@@ -105,18 +106,27 @@ def subscribe(
     account = _account(accounts, user.user_id if user else None, wanted.broker_client_id)
     wish = Wish(wanted.user_email, wanted.user_name, wanted.lot_multiplier)
     begun = _begin(clock, draw, Seller.of(key), wish, offered, account)
-    subscriptions.add(begun)
-    return Begun(begun, offered)
+    return Begun(_stored(subscriptions, begun), offered)
 
 
 def subscribe_oneself(ports: Ports, person: Person, template_id: str, wanted: OwnSubscription) -> Begun:
     """Let somebody who signed in follow a public template."""
     basket = _offered(ports.baskets.get(template_id), None)
-    account = _account(ports.accounts, person.user_id, wanted.broker_client_id)
+    account = _own_account(ports.accounts, person.user_id, wanted.broker_client_id)
     wish = Wish(person.email, person.name, wanted.lot_multiplier)
     begun = _begin(ports.clock, ports.draw, Seller.platform(person.tenant), wish, basket, account)
-    ports.subscriptions.add(begun)
-    return Begun(begun, basket)
+    return Begun(_stored(ports.subscriptions, begun), basket)
+
+
+def _stored(subscriptions: Subscriptions, begun: Subscription) -> Subscription:
+    """The subscription in the store: this one, or what the same request stored before and nobody was told of."""
+    try:
+        subscriptions.add(begun)
+    except AlreadySubscribed as refusal:
+        if refusal.subscription_id != begun.subscription_id:
+            raise
+        return subscriptions.get(begun.subscription_id)
+    return begun
 
 
 def _offered(basket: Basket | None, partner_id: str | None) -> Basket:
@@ -133,6 +143,18 @@ def _account(accounts: BrokerAccounts, user_id: str | None, client_id: str) -> B
     raise InvalidRequest({"broker_client_id": LINK_FIRST}, code="broker_account_missing")
 
 
+def _own_account(accounts: BrokerAccounts, user_id: str, client_id: str | None) -> BrokerAccount:
+    """The account somebody names, or the only one they have."""
+    if client_id is not None:
+        return _account(accounts, user_id, client_id)
+    held = accounts.of_user(user_id)
+    if not held:
+        raise InvalidRequest({"broker_client_id": LINK_FIRST}, code="broker_account_missing")
+    if len(held) > 1:
+        raise InvalidRequest({"broker_client_id": "There are several broker accounts; name one"})
+    return held[0]
+
+
 def _begin(
     clock: Clock, draw: Randomness, seller: Seller, wish: Wish, basket: Basket, account: BrokerAccount
 ) -> Subscription:
@@ -146,14 +168,16 @@ def _begin(
         lot_multiplier=wish.lot_multiplier,
     )
     share = split(pricing.monthly_fee, seller.percentage)
+    subscription_id = ids.subscription_id(account.user_id, draw)
     return Subscription(
-        subscription_id=ids.subscription_id(account.user_id, draw),
+        subscription_id=subscription_id,
         user_id=account.user_id,
         user_email=wish.email,
         user_name=wish.name,
         tenant=seller.tenant.key,
         template_id=basket.basket_id,
         template_owner_id=basket.template_owner_id,
+        index_shard=shard_of(subscription_id, basket.subscriber_shards),
         allocations=(allocation,),
         pricing=pricing,
         attribution=Attribution(
@@ -182,10 +206,12 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
     """Change accounts and lots, from the next boundary on that is not being prepared yet."""
     was, now = one(ports.subscriptions, tenant, subscription_id), ports.clock()
     shares = was.shares(wanted)
-    basket = ports.baskets.get(was.template_id)
+    basket, accounts = ports.subscriptions.around(was, (share.client_id for share in shares))
+    if basket is None:
+        raise NotFound("No such template")
     paths = _paths(wanted, shares)
     _require_size({f"{path}lot_multiplier": share.lot_multiplier for path, share in paths.items()}, basket, now)
-    accounts = _accounts(ports.accounts, was.user_id, paths)
+    _require_linked(accounts, paths)
     kept = {each.client_id: each.allocation_id for each in was.allocations}
     allocations = tuple(
         Allocation(
@@ -207,26 +233,21 @@ def _paths(wanted: SubscriptionChange, shares: Sequence[Share]) -> Mapping[str, 
     return {f"allocations[{number}].": share for number, share in enumerate(shares)}
 
 
-def _accounts(accounts: BrokerAccounts, user_id: str, paths: Mapping[str, Share]) -> Mapping[str, BrokerAccount]:
-    found = accounts.many((user_id, share.client_id) for share in paths.values())
+def _require_linked(accounts: Container[str], paths: Mapping[str, Share]) -> None:
+    """Refuse accounts the user does not have, by path."""
     missing = {
         f"{path}client_id" if path else "broker_client_id": LINK_FIRST
         for path, share in paths.items()
-        if (user_id, share.client_id) not in found
+        if share.client_id not in accounts
     }
     if missing:
         raise InvalidRequest(missing, code="broker_account_missing")
-    return {client_id: account for (_, client_id), account in found.items()}
 
 
 def detail(ports: Ports, tenant: Tenant, subscription_id: str) -> Shown:
     """A subscription with what it comes to: the template's part, and the user's."""
     found = one(ports.subscriptions, tenant, subscription_id)
-    basket: Basket | None = None
-    with suppress(NotFound):
-        basket = ports.baskets.get(found.template_id)
-    accounts = ports.accounts.many((found.user_id, each.client_id) for each in found.allocations)
-    return Shown(found, basket, {client_id: account for (_, client_id), account in accounts.items()})
+    return Shown(found, *ports.subscriptions.around(found, (each.client_id for each in found.allocations)))
 
 
 def of_person(subscriptions: Subscriptions, person: Person, wanted: OwnFilter) -> Sequence[Subscription]:

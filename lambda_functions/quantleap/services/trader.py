@@ -20,11 +20,13 @@ from quantleap.domain.broker import (
     Instrument,
     OrderRequest,
     OrderStatus,
+    SessionExpired,
     Unknown,
 )
 from quantleap.domain.execution import Intent, State, Ticket
 from quantleap.domain.ports import Line, Lines, Timer
 from quantleap.services.gate import NS, Gate
+from quantleap.services.lookout import Lookout, Unwatched
 
 BACKOFF_S = (0.1, 0.3)
 """Waits between the three tries of an order that certainly did not arrive."""
@@ -56,7 +58,8 @@ class Trader:
     """A ticket, the connection it trades over, and every request it will send, already in bytes.
 
     The book may lie on another host than the orders go to; then it has a line of its own. `buys` is what its buy
-    orders are: hedges on the way in, buybacks on the way out. Either way sells wait for them.
+    orders are: hedges on the way in, buybacks on the way out. Either way sells wait for them. `lookout` says at any
+    moment why no further order may leave. `opens_ns` is when the broker admits its first order.
     """
 
     ticket: Ticket
@@ -67,7 +70,10 @@ class Trader:
     lines: Lines
     timer: Timer
     boundary_ns: int
+    opens_ns: int = 0
+    lookout: Lookout | Unwatched = field(default_factory=Unwatched)
     buys: str = "hedge"
+    session_died: bool = False
     payloads: dict[str, bytes] = field(default_factory=dict)
     book_payload: bytes = b""
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -77,7 +83,7 @@ class Trader:
         """Turn every intent into the bytes of its request, so that nothing is left to compute."""
         self.intents = {intent.intent_id: intent for intent in self.ticket.intents}
         for intent in self.ticket.intents:
-            request = self.broker.place(self.session, _order(intent))
+            request = self.broker.place(self.session, order_request(intent))
             self.payloads[intent.intent_id] = self.lines.prepare(request)
         self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
 
@@ -110,7 +116,7 @@ class Trader:
     def open_fire(self) -> Opening | None:
         """Write the first order now; whatever fails is left to `trade`."""
         first = next(iter(self.pending), None)
-        if first is None:
+        if first is None or self.opens_ns > self.boundary_ns or self.lookout.stops(self.ticket):
             return None
         try:
             return Opening(*self._write(first))
@@ -134,12 +140,28 @@ class Trader:
         """Place what is pending: hedges, then sells; ends with every intent in its last known state."""
         if opening is not None:
             await self._place(opening.intent, gate, opening.answer)
-        for intent in self._pending_of(Side.BUY):
-            await self._place(intent, gate)
+        await self.timer.until(self.opens_ns)
+        await self._place_all(Side.BUY, gate)
         if await self._hedges_stand():
-            for intent in self._pending_of(Side.SELL):
+            await self._place_all(Side.SELL, gate)
+        if not self.ticket.skipped:
+            await self.read_book()
+
+    async def _place_all(self, side: Side, gate: Gate) -> None:
+        for intent in self._pending_of(side):
+            if await self._may_go_on():
                 await self._place(intent, gate)
-        await self.read_book()
+
+    async def _may_go_on(self) -> bool:
+        """Whether another order may leave; if not, what is pending ends with the reason."""
+        reason = SessionExpired.reason if self.session_died else await self.lookout.asked(self.ticket)
+        if reason is None:
+            return True
+        if self.untouched:
+            self.skip(reason)
+        else:
+            self.give_up(State.NOT_SENT, reason)
+        return False
 
     async def recover(self) -> None:
         """Adopt what a predecessor placed; with no book to read, nothing more may be sent."""
@@ -151,8 +173,9 @@ class Trader:
         for wait in (*BACKOFF_S, None):
             try:
                 booked = await self._booked()
-            except BrokerFailure:
-                if wait is None:
+            except BrokerFailure as failure:
+                self._hear(failure)
+                if wait is None or self.session_died:
                     return False
                 await asyncio.sleep(wait)
             else:
@@ -201,12 +224,15 @@ class Trader:
                 await self._look_up(intent, failure)
                 return
             except BrokerFailure as failure:
+                self._hear(failure)
                 if not failure.retry or wait is None:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
                     self._note(intent, state, reason=failure.reason)
                     return
                 answer = None
                 await asyncio.sleep(wait)
+                if not await self._may_go_on():
+                    return
             else:
                 self._note(intent, State.ACKNOWLEDGED, order_id=order_id, acknowledged_after_ms=self._after_boundary())
                 return
@@ -236,12 +262,15 @@ class Trader:
         await asyncio.sleep(self.broker.capability.orders.wait_s(self.sent_s, self.timer.now_ns() / NS))
 
     async def _look_up(self, intent: Intent, failure: Unknown) -> None:
-        self._note(intent, State.UNKNOWN, reason=failure.text)
+        self._note(intent, State.UNKNOWN, reason=failure.text, doubted=True)
         for wait in LOOKUPS_S:
             await asyncio.sleep(wait)
             await self.read_book()
             if self.intents[intent.intent_id].state is not State.UNKNOWN:
                 return
+
+    def _hear(self, failure: BrokerFailure) -> None:
+        self.session_died = self.session_died or isinstance(failure, SessionExpired)
 
     async def _booked(self) -> dict[str, BookedOrder]:
         await self.book_line.open()
@@ -275,6 +304,15 @@ def milliseconds(duration_ns: int) -> Decimal:
     return (Decimal(duration_ns) / 1_000_000).quantize(Decimal("0.001"))
 
 
-def _order(intent: Intent) -> OrderRequest:
+def order_request(intent: Intent) -> OrderRequest:
+    """An intent as a broker is asked for it."""
     instrument = Instrument(intent.contract, intent.exchange, intent.symbol, intent.token, intent.lot_size, intent.tick)
-    return OrderRequest(instrument, intent.side, intent.quantity, intent.limit_price, intent.product, intent.tag)
+    return OrderRequest(
+        instrument,
+        intent.side,
+        intent.quantity,
+        intent.limit_price,
+        intent.product,
+        intent.tag,
+        algo_id=intent.algo_id,
+    )

@@ -1,10 +1,13 @@
 """Executions in answers: one tenant's users, their orders and times."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from quantleap.domain.execution import Due, Intent, Plan, Ticket
+from quantleap.domain.account import User
+from quantleap.domain.execution import Due, Intent, Plan, Report, Ticket
+from quantleap.domain.latency import Latencies
 from quantleap.domain.ports import Page
-from quantleap.services.executions import Execution
+from quantleap.services.executions import Execution, OwnExecution
 
 type Body = dict[str, Any]
 
@@ -32,9 +35,37 @@ def execution(shown: Execution) -> Body:
     return {
         **_due(shown.plan.due),
         "status": shown.status,
-        "report": None if shown.report is None else shown.report.model_dump(),
-        "subscriptions": [_ticket(ticket, shown) for ticket in shown.tickets],
+        "report": None if shown.report is None else report(shown.report),
+        "subscriptions": [_theirs(ticket, shown.users) for ticket in shown.tickets],
     }
+
+
+def own(found: Page[OwnExecution]) -> Body:
+    """Some of a user's own runs, each with every order of theirs."""
+    return {
+        "executions": [_own(each) for each in found.items],
+        "count": len(found.items),
+        "next_token": found.next_token,
+    }
+
+
+def _own(shown: OwnExecution) -> Body:
+    run = shown.run
+    return {**_due(run.due), "status": shown.status, "subscriptions": [_ticket(ticket) for ticket in run.tickets]}
+
+
+def report(shown: Report) -> Body:
+    """A run's figures; times in milliseconds after the boundary."""
+    return {
+        **shown.model_dump(exclude={"dispatch", "acknowledge", "unwind"}),
+        "dispatch_ms": _percentiles(shown.dispatch),
+        "acknowledge_ms": _percentiles(shown.acknowledge),
+    }
+
+
+def _percentiles(times: Latencies) -> Body | None:
+    found = times.percentiles()
+    return None if found is None else found._asdict()
 
 
 def _due(due: Due) -> Body:
@@ -49,12 +80,15 @@ def _due(due: Due) -> Body:
     }
 
 
-def _ticket(ticket: Ticket, shown: Execution) -> Body:
-    user = shown.users.get(ticket.user_id)
+def _theirs(ticket: Ticket, users: Mapping[str, User]) -> Body:
+    user = users.get(ticket.user_id)
+    whose = {"user_id": ticket.user_id, "user_email": None if user is None else user.email}
+    return {"subscription_id": ticket.subscription_id, **whose, **_ticket(ticket)}
+
+
+def _ticket(ticket: Ticket) -> Body:
     return {
         "subscription_id": ticket.subscription_id,
-        "user_id": ticket.user_id,
-        "user_email": None if user is None else user.email,
         "client_id": ticket.client_id,
         "broker_id": ticket.broker_id,
         "settled": ticket.settled,

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from quantleap.domain.rehearsal import Rehearsal
 from quantleap.services.readiness import Outlook, Readiness
 
 type Body = dict[str, Any]
 
 
 def readiness(shown: Readiness) -> Body:
-    """A page of subscriptions as they would fare; the counts are of this page."""
+    """A page of subscriptions as they would fare; the counts are of this page, those of rehearsals of all."""
     ready = sum(each.ready for each in shown.outlooks)
     return {
         "at": shown.at,
@@ -16,9 +17,16 @@ def readiness(shown: Readiness) -> Body:
         "ready": ready,
         "not_ready": len(shown.outlooks) - ready,
         "reasons": shown.reasons,
+        "rehearsals": [_rehearsal(each) for each in shown.rehearsals],
         "subscriptions": [_outlook(each) for each in shown.outlooks],
         "next_token": shown.next_token,
     }
+
+
+def _rehearsal(shown: Rehearsal) -> Body:
+    facts = shown.model_dump(include={"run_id", "boundary", "template_id", "template_version", "rehearsed_at"})
+    counts = {"count": shown.subscriptions, "ready": shown.ready, "not_ready": shown.subscriptions - shown.ready}
+    return {**facts, **counts, "reasons": shown.reasons}
 
 
 def _outlook(shown: Outlook) -> Body:

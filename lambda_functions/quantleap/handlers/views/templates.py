@@ -17,13 +17,18 @@ type Body = dict[str, Any]
 
 
 def basket(shown: Basket) -> Body:
-    """A basket as administrators see it, whole."""
+    """A basket as administrators see it, whole, and each strategy's legs in words."""
     return {
         **shown.model_dump(exclude={"marketplace", "leaving"}),
         "template_id": shown.basket_id,
+        "in_words": [[str(leg) for leg in strategy.legs] for strategy in shown.strategies],
         "marketplace_config": None
         if shown.marketplace is None
-        else {**_config(shown, shown.marketplace), "partners": shown.marketplace.partners},
+        else {
+            **_config(shown, shown.marketplace),
+            "partners": shown.marketplace.partners,
+            "subscriber_shards": shown.subscriber_shards,
+        },
     }
 
 
@@ -124,7 +129,7 @@ def _config(shown: Basket, config: MarketplaceConfig) -> Body:
     return {
         "is_template": True,
         "category": shown.category,
-        **config.model_dump(exclude={"partners"}),
+        **config.model_dump(exclude={"partners", "subscriber_shards"}),
     }
 
 

@@ -1,6 +1,5 @@
 """What every broker does alike, played against the simulator that speaks as that broker does."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import batched
@@ -9,11 +8,9 @@ from typing import Any
 import pytest
 
 from quantleap.adapters.brokers.directory import BROKERS
-from quantleap.adapters.lines import AsyncLines
 from quantleap.domain.account import Credentials
 from quantleap.domain.basket import Side
 from quantleap.domain.broker import (
-    BrokerFailure,
     InsufficientFunds,
     NotSent,
     OrderGone,
@@ -21,41 +18,16 @@ from quantleap.domain.broker import (
     RateLimited,
     Refused,
     SessionExpired,
-    Unknown,
 )
 from quantleap.domain.capabilities import Binding
 from quantleap.domain.contracts import Contract, Index, Right
 from sandbox.broker.houses import HOUSES
-from tests.unit.desk import Desk
-from tests.unit.simulator import MORNING, Remote, running
+from tests.unit.desk import CALL, Desk
+from tests.unit.simulator import MORNING
 
-CALL = Contract(Index.NIFTY, date(2026, 12, 1), Decimal(26000), Right.CE)
 FAR_CALL = CALL._replace(strike=Decimal(26500))
 MONTHLY = Contract(Index.BANKNIFTY, date(2026, 12, 29), Decimal(58500), Right.PE)
 DEAR = Decimal("2000.00")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Remote]:
-    with running() as remote:
-        yield remote
-
-
-@pytest.fixture(scope="module", params=sorted(BROKERS))
-def opened(request: pytest.FixtureRequest, server: Remote) -> Desk:
-    server.clock.at = MORNING
-    return Desk(request.param, server)
-
-
-@pytest.fixture
-def desk(opened: Desk) -> Desk:
-    opened.remote.send("POST", "/control/reset")
-    opened.remote.clock.at = MORNING
-    return opened
-
-
-def placed_orders(desk: Desk) -> list[dict[str, Any]]:
-    return desk.remote.orders(broker=desk.name)
 
 
 def test_every_broker_has_a_simulated_one() -> None:
@@ -140,15 +112,6 @@ def test_a_filled_order_says_how_many_and_at_what_price(desk: Desk) -> None:
 
     assert (booked.status, booked.filled) == (OrderStatus.FILLED, 65)
     assert booked.average_price == Decimal(desk.remote.quote()["ask"])
-
-
-def test_a_partly_filled_order_is_told_from_an_open_one(desk: Desk) -> None:
-    desk.remote.behave(fill="partial")
-    desk.place(desk.order(CALL, limit_price=DEAR, quantity=130))
-
-    [booked] = desk.book()
-
-    assert (booked.status, booked.filled, booked.quantity) == (OrderStatus.PARTIAL, 65, 130)
 
 
 def test_a_stop_order_waits_for_its_trigger(desk: Desk) -> None:
@@ -249,7 +212,7 @@ def test_an_order_the_broker_does_not_take_is_refused_and_not_in_the_book(desk: 
     with pytest.raises(Refused):
         desk.place(desk.order(CALL, **changes))
 
-    assert placed_orders(desk) == []
+    assert desk.placed() == []
 
 
 def test_a_contract_the_broker_does_not_list_is_refused(desk: Desk) -> None:
@@ -260,7 +223,7 @@ def test_a_contract_the_broker_does_not_list_is_refused(desk: Desk) -> None:
     with pytest.raises(Refused):
         desk.place(order._replace(instrument=unlisted))
 
-    assert placed_orders(desk) == []
+    assert desk.placed() == []
 
 
 def test_a_finished_order_cannot_be_changed_or_taken_back(desk: Desk) -> None:
@@ -273,121 +236,6 @@ def test_a_finished_order_cannot_be_changed_or_taken_back(desk: Desk) -> None:
             again(number, order)
 
 
-@pytest.mark.parametrize("reason", ["insufficient_funds", "market_closed", "price_band", "account_blocked"])
-def test_a_rejection_is_told_at_once_or_in_the_book_by_our_word(desk: Desk, reason: str) -> None:
-    desk.remote.behave(reject={reason: {"count": 1}})
-    told = None
-    try:
-        desk.place(desk.order(CALL))
-    except BrokerFailure as failure:
-        told = failure.reason
-
-    [booked] = desk.book() if placed_orders(desk) else [None]
-
-    word = {"price_band": "price_out_of_band"}.get(reason, reason)
-    assert told in {None, word}
-    assert told == word or booked is not None
-    if booked is not None:
-        assert (booked.status, booked.filled, booked.refusal) == (OrderStatus.REJECTED, 0, word)
-        assert booked.reason
-
-
-def test_too_fast_is_told_and_nothing_is_placed(desk: Desk) -> None:
-    desk.remote.behave(reject={"rate_limited": {"count": 1}})
-
-    with pytest.raises(RateLimited):
-        desk.place(desk.order(CALL))
-
-    assert placed_orders(desk) == []
-    assert desk.place(desk.order(CALL))
-
-
-@pytest.mark.parametrize(
-    ("fault", "exists"),
-    [
-        ("http_500_before_place", False),
-        ("http_500_after_place", True),
-        ("empty_body", True),
-        ("html", True),
-        ("drop_before_place", False),
-        ("drop_after_place", True),
-    ],
-)
-def test_after_a_broken_answer_only_the_book_knows(desk: Desk, fault: str, exists: bool) -> None:  # noqa: FBT001
-    desk.remote.behave(faults={fault: {"count": 1}})
-
-    with pytest.raises(Unknown):
-        desk.place(desk.order(CALL, tag="qlbroken"))
-
-    assert [order.tag for order in desk.tagged("qlbroken")] == (["qlbroken"] if exists else [])
-
-
-@pytest.mark.parametrize("fault", ["wrong_type", "slow_drip"])
-def test_a_whole_answer_counts_however_it_came(desk: Desk, fault: str) -> None:
-    desk.remote.behave(faults={fault: {"count": 1}})
-
-    number = desk.place(desk.order(CALL))
-
-    assert [order["order_id"] for order in placed_orders(desk)] == [number]
-
-
-def test_an_order_whose_session_was_killed_is_unknown_until_the_next_login(desk: Desk) -> None:
-    desk.remote.behave(faults={"session_killed": {"count": 1}})
-    try:
-        with pytest.raises(Unknown):
-            desk.place(desk.order(CALL, tag="qlkilled"))
-        with pytest.raises(SessionExpired):
-            desk.tagged("qlkilled")
-    finally:
-        desk.session = desk.log_in()
-    assert [order.tag for order in desk.tagged("qlkilled")] == ["qlkilled"]
-
-
-def test_in_a_storm_of_429_every_call_says_so_and_nothing_is_placed(desk: Desk) -> None:
-    desk.remote.behave(storm={})
-    broker, order = desk.broker, desk.order(CALL)
-    calls: list[tuple[Any, ...]] = [
-        (broker.place, broker.placed, order),
-        (broker.modify, broker.done, "1", order),
-        (broker.cancel, broker.done, "1", order),
-        (broker.order_book, broker.orders),
-        (broker.positions, broker.held),
-        (broker.funds, broker.money),
-    ]
-    for request, read, *args in calls:
-        with pytest.raises(RateLimited):
-            desk.ask(request, read, *args)
-
-    assert placed_orders(desk) == []
-
-
-def test_an_accepted_order_may_be_rejected_in_the_book(desk: Desk) -> None:
-    desk.remote.behave(reject_after_accept={"insufficient_funds": {"count": 1}})
-
-    number = desk.place(desk.order(CALL))
-
-    [booked] = desk.book()
-    assert (booked.order_id, booked.status, booked.filled) == (number, OrderStatus.REJECTED, 0)
-    assert booked.refusal in {"insufficient_funds", "refused"}, "one broker's book gives no reason"
-
-
-@pytest.mark.parametrize("skew_s", [-90, 90])
-def test_a_brokers_clock_that_is_off_by_a_little_does_no_harm(desk: Desk, skew_s: int) -> None:
-    desk.remote.behave(clock_skew_s=skew_s)
-
-    number = desk.place(desk.order(CALL))
-
-    assert [order.order_id for order in desk.book()] == [number]
-
-
-def test_a_brokers_clock_that_is_off_by_days_ends_the_session(desk: Desk) -> None:
-    desk.remote.behave(clock_skew_s=2 * 86_400)
-
-    with pytest.raises(SessionExpired):
-        desk.place(desk.order(CALL))
-    assert placed_orders(desk) == []
-
-
 def test_a_money_refusal_is_never_taken_for_a_retry(desk: Desk) -> None:
     assert not InsufficientFunds.retry
     assert RateLimited.retry
@@ -395,13 +243,8 @@ def test_a_money_refusal_is_never_taken_for_a_retry(desk: Desk) -> None:
 
 
 async def test_prepared_bytes_on_an_open_connection_place_the_same_order(desk: Desk) -> None:
-    lines = AsyncLines()
-    request = desk.broker.place(desk.session, desk.order(CALL, tag="qlprepared"))
-    line = lines.line(request.base_url)
-    await line.open()
+    async with desk.line() as ask:
+        number = await ask(desk.order(CALL, tag="qlprepared"))
 
-    number = desk.broker.placed(await line.write(lines.prepare(request)))
-
-    line.close()
-    [order] = placed_orders(desk)
+    [order] = desk.placed()
     assert (order["order_id"], order["tag"]) == (number, "qlprepared")

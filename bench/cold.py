@@ -1,0 +1,59 @@
+"""What our code adds to a cold start of a function, beside boto3 and one client, which it could not do without."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from bench import cold_import, processes, stage
+from bench.figures import Figure, Finding, at_most, show, table
+from bench.subject import Subject, Tell
+from cdk_stack.routes import ROUTES
+
+ROUNDS = 7
+BASE = ""
+"""As `bench.cold_import` wants it: no handler, boto3 and one client alone."""
+
+HANDLERS = ("partner_auth", *sorted({route.function.replace("-", "_") for route in ROUTES}))
+"""Everything a caller of the API may wait for."""
+
+HOW = """\
+Each handler is imported from the folders that are deployed, in a process of its own; its settings are read and its
+client of DynamoDB is made. Beside it, in the same round, `import boto3` and the same client, with their bytecode, as
+Lambda's runtime has it. CPU time without the interpreter's own start; the best of {rounds} rounds, for whoever
+shares the machine makes a start slower and never faster. The figure is the slowest handler's.
+"""
+
+
+def measure(tell: Tell) -> Finding:
+    """Play the rounds, each handler beside the baseline."""
+    rounds: list[dict[str, float]] = []
+    with stage.packaged() as folders:
+        told = {**stage.told(), "PYTHONPATH": os.pathsep.join(map(str, folders))}
+        _spent(BASE, {**told, "PYTHONDONTWRITEBYTECODE": ""})
+        told["PYTHONDONTWRITEBYTECODE"] = "1"
+        for number in range(1, ROUNDS + 1):
+            tell(f"round {number} of {ROUNDS}")
+            rounds.append({name: _spent(name, told) for name in (BASE, *HANDLERS)})
+    return finding(rounds)
+
+
+def finding(rounds: Sequence[Mapping[str, float]]) -> Finding:
+    """The best of every handler over the best of the baseline."""
+    best = {name: min(each[name] for each in rounds) for name in (BASE, *HANDLERS)}
+    ratios = {name: best[name] / best[BASE] for name in HANDLERS}
+    peer = "`import boto3` and a client, ms"
+    figure = Figure("cold_start_ratio", max(ratios.values()), "times", at_most(1.5), peer, best[BASE])
+    rows = [(name, show(best[name]), show(ratio)) for name, ratio in ratios.items()]
+    shown = table(("handler", "ms of CPU", "times the baseline"), rows)
+    return Finding([figure], HOW.format(rounds=ROUNDS).strip(), [shown])
+
+
+def _spent(handler: str, told: Mapping[str, str]) -> float:
+    """Milliseconds of CPU."""
+    names = [f"quantleap.handlers.{handler}"] if handler else []
+    command = [sys.executable, cold_import.__file__, *names]
+    (line,) = processes.lines(command, processes.MEASURED, told)
+    return float(line)
+
+
+SUBJECT = Subject("cold", ("cold_start_ratio",), measure)

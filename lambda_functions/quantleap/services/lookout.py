@@ -1,0 +1,76 @@
+"""Halts as a worker sees them: read again and again while orders may leave, so that one write stops what has not left.
+
+What cannot be read is taken for a halt: a worker that is blind to an emergency must not go on.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from quantleap.domain.execution import Ticket
+from quantleap.domain.halts import HALTED, Halt, Trade, halted
+from quantleap.domain.partner import Tenant
+from quantleap.domain.ports import Halts, Timer
+from quantleap.services.gate import NS, from_ns
+
+EVERY_NS = NS // 2
+"""A halt is seen within half a second of its write, and works within one."""
+
+BLIND_AFTER_NS = 2 * NS
+
+UNREADABLE = "halts_unreadable"
+
+
+class Lookout:
+    """Knows the halts of half a second ago; looks between the half seconds, so that no look falls on a boundary."""
+
+    def __init__(self, halts: Halts, timer: Timer, template_id: str) -> None:
+        self._halts = halts
+        self._timer = timer
+        self._template_id = template_id
+        self._known: Sequence[Halt] = ()
+        self._seen_ns = 0
+        self._looking = asyncio.Lock()
+
+    async def look(self) -> None:
+        """Read every halt; what goes wrong is raised."""
+        asked_ns = self._timer.now_ns()
+        self._known = await asyncio.to_thread(self._halts.list)
+        self._seen_ns = asked_ns
+
+    async def keep_looking(self) -> None:
+        """Look twice a second, until cancelled; a look that fails leaves what was known to grow old."""
+        while True:
+            now = self._timer.now_ns()
+            await asyncio.sleep((EVERY_NS - (now - EVERY_NS // 2) % EVERY_NS) / NS)
+            await asyncio.gather(self.look(), return_exceptions=True)
+
+    async def asked(self, ticket: Ticket) -> str | None:
+        """Why this ticket may place nothing now, or None; where what is known is too old, look first."""
+        async with self._looking:
+            if self._blind:
+                await asyncio.gather(self.look(), return_exceptions=True)
+        return self.stops(ticket)
+
+    @property
+    def _blind(self) -> bool:
+        return self._timer.now_ns() - self._seen_ns > BLIND_AFTER_NS
+
+    def stops(self, ticket: Ticket) -> str | None:
+        """The same by what is known already."""
+        if self._blind:
+            return UNREADABLE
+        if not self._known:
+            return None
+        now = self._timer.now_ns()
+        trade = Trade(Tenant.of(ticket.tenant).partner_id, self._template_id, ticket.user_id)
+        return HALTED if halted(self._known, trade, from_ns(now)) else None
+
+
+class Unwatched:
+    """For exits: what is open may be closed whatever is halted."""
+
+    async def asked(self, _: Ticket) -> None:
+        """Nothing stops it."""
+
+    def stops(self, _: Ticket) -> None:
+        """Nothing stops it."""

@@ -1,0 +1,96 @@
+"""Who of a shard is to trade at which account, and why the others are not."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+
+from quantleap.domain import closing, planning
+from quantleap.domain.account import BrokerAccount, Session
+from quantleap.domain.broker import Broker
+from quantleap.domain.execution import Decision, Seat, Ticket
+from quantleap.domain.partner import Tenant
+from quantleap.domain.subscription import Status
+from quantleap.services.desk import Desk, Errand, Name
+
+UNREADABLE = "broker_session_unreadable"
+"""The account logged in, and the token cannot be had from the vault."""
+
+READERS = 16
+"""Threads that look up what earlier exits closed."""
+
+
+def drafts(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
+    """Every ticket of the shard as the plan has it, in the order the run has drawn."""
+    found = _exits(desk, errand, decision) if errand.closes else _entries(desk, errand, decision)
+    return sorted(found, key=lambda ticket: planning.draw(errand.run_id, ticket.subscription_id))
+
+
+def _entries(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
+    seats = desk.plans.seats(errand.run_id, errand.plan_id, errand.shard)
+    return [ticket for seat in seats for ticket in _seated(decision, seat, errand.shard)]
+
+
+def _seated(decision: Decision, seat: Seat, shard: int) -> list[Ticket]:
+    tickets = planning.tickets(decision, seat, shard)
+    if seat.status != Status.ACTIVE:
+        return [ticket.skip(f"subscription_{seat.status.lower()}") for ticket in tickets]
+    return tickets if seat.halted is None else [ticket.skip(seat.halted) for ticket in tickets]
+
+
+def _exits(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
+    """A ticket for each one the entry run placed orders for, whatever became of the subscription since."""
+    entered = desk.runs.tickets(errand.closes or "", errand.shard, None)
+    concerned = (t for t in entered if t.intents and closing.concerns(errand.only, t, errand.template_id))
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(partial(_exit, desk, errand, decision), concerned))
+
+
+def _exit(desk: Desk, errand: Errand, decision: Decision, entry: Ticket) -> Ticket:
+    before = desk.runs.claim_exit(entry, decision.run_id)
+    earlier = [desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name) for run_id in before]
+    halves = entry.incomplete if errand.only == closing.INCOMPLETE else None
+    return closing.ticket(decision, entry, earlier, halves)
+
+
+def checked(
+    desk: Desk,
+    ticket: Ticket,
+    accounts: Mapping[Name, BrokerAccount],
+    sessions: Mapping[Name, Session],
+    at: datetime,
+) -> Ticket:
+    """The ticket, skipped when its account cannot trade at the boundary."""
+    if ticket.settled:
+        return ticket
+    reason = not_ready_because(ticket, accounts, at) or _unserved_because(desk, ticket)
+    if reason is None and name(ticket) not in sessions:
+        reason = UNREADABLE
+    return ticket if reason is None else ticket.skip(reason)
+
+
+def _unserved_because(desk: Desk, ticket: Ticket) -> str | None:
+    """What its broker does not offer: another product must not stand in, and a turn may come too late."""
+    offers = broker(desk, ticket).capability
+    if any(intent.product not in offers.products for intent in ticket.intents):
+        return "product_not_offered_at_broker"
+    wait = offers.admission_wait_s(ticket.turn, len(ticket.intents))
+    return "broker_admission_full" if wait > desk.timing.admission.total_seconds() else None
+
+
+def broker(desk: Desk, ticket: Ticket) -> Broker:
+    """The broker of a ticket, the real one or the simulated."""
+    return desk.brokers.broker(ticket.broker_id, Tenant.of(ticket.tenant).environment)
+
+
+def not_ready_because(ticket: Ticket, accounts: Mapping[Name, BrokerAccount], at: datetime) -> str | None:
+    """Why the account of a ticket cannot trade at a time, or None."""
+    account = accounts.get(name(ticket))
+    if account is None or account.tenant != ticket.tenant:
+        return "broker_account_missing"
+    return account.not_ready_because(at)
+
+
+def name(ticket: Ticket) -> Name:
+    """The user and the client id of a ticket's account."""
+    return (ticket.user_id, ticket.client_id)

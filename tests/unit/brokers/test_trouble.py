@@ -1,0 +1,188 @@
+"""What every broker's adapter makes of refusals, broken answers and odd behaviour, each played by the simulator."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from quantleap.domain.broker import (
+    BrokerFailure,
+    OrderStatus,
+    RateLimited,
+    SessionExpired,
+    Unknown,
+)
+from sandbox.broker.behaviour import Fault
+from tests.unit.desk import CALL, Desk
+
+DEAR = Decimal("2000.00")
+
+
+@pytest.mark.parametrize("reason", ["insufficient_funds", "market_closed", "price_band", "account_blocked"])
+def test_a_rejection_is_told_at_once_or_in_the_book_by_our_word(desk: Desk, reason: str) -> None:
+    desk.remote.behave(reject={reason: {"count": 1}})
+    told = None
+    try:
+        desk.place(desk.order(CALL))
+    except BrokerFailure as failure:
+        told = failure.reason
+
+    [booked] = desk.book() if desk.placed() else [None]
+
+    word = {"price_band": "price_out_of_band"}.get(reason, reason)
+    assert told in {None, word}
+    assert told == word or booked is not None
+    if booked is not None:
+        assert (booked.status, booked.filled, booked.refusal) == (OrderStatus.REJECTED, 0, word)
+        assert booked.reason
+
+
+def test_too_fast_is_told_and_nothing_is_placed(desk: Desk) -> None:
+    desk.remote.behave(reject={"rate_limited": {"count": 1}})
+
+    with pytest.raises(RateLimited):
+        desk.place(desk.order(CALL))
+
+    assert desk.placed() == []
+    assert desk.place(desk.order(CALL))
+
+
+BROKEN = {
+    Fault.HTTP_500_BEFORE_PLACE: False,
+    Fault.HTTP_500_AFTER_PLACE: True,
+    Fault.EMPTY_BODY: True,
+    Fault.HTML: True,
+    Fault.DROP_BEFORE_PLACE: False,
+    Fault.DROP_AFTER_PLACE: True,
+}
+"""Faults that leave no answer, and whether the order exists."""
+
+WHOLE = (Fault.WRONG_TYPE, Fault.SLOW_DRIP, Fault.ANSWERED_TWICE)
+"""Faults after which the answer can be read all the same."""
+
+
+def test_every_fault_of_the_simulator_is_played() -> None:
+    assert {*BROKEN, *WHOLE, Fault.TIMEOUT, Fault.SESSION_KILLED} == set(Fault)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+async def test_after_a_broken_answer_only_the_book_knows(desk: Desk, fault: Fault) -> None:
+    desk.remote.behave(faults={fault: {"count": 2}})
+
+    with pytest.raises(Unknown):
+        desk.place(desk.order(CALL, tag="qlbroken"))
+    async with desk.line() as place:
+        with pytest.raises(Unknown):
+            await place(desk.order(CALL, tag="qlbroken"))
+
+    assert [order.tag for order in desk.tagged("qlbroken")] == (["qlbroken"] * 2 if BROKEN[fault] else [])
+
+
+@pytest.mark.parametrize("fault", WHOLE)
+async def test_a_whole_answer_counts_however_it_came(desk: Desk, fault: Fault) -> None:
+    desk.remote.behave(faults={fault: {"count": 2}})
+
+    number = desk.place(desk.order(CALL))
+    async with desk.line() as place:
+        other = await place(desk.order(CALL))
+
+    assert [order["order_id"] for order in desk.placed()] == [number, other]
+
+
+@pytest.mark.parametrize("fault", [Fault.SLOW_DRIP, Fault.TIMEOUT])
+def test_an_answer_that_is_not_whole_in_time_leaves_it_to_the_book(desk: Desk, fault: Fault) -> None:
+    desk.remote.behave(faults={fault: {"count": 1}})
+
+    with pytest.raises(Unknown):
+        desk.http.send(desk.broker.place(desk.session, desk.order(CALL, tag="qllate")), timeout_s=0.15)
+
+    assert [order.tag for order in desk.tagged("qllate")] == ["qllate"]
+
+
+async def test_the_second_answer_to_an_order_is_not_the_next_ones(desk: Desk) -> None:
+    desk.remote.behave(faults={Fault.ANSWERED_TWICE: {"count": 1}})
+
+    async with desk.line() as place:
+        first = await place(desk.order(CALL, tag="ql0001"))
+        await asyncio.sleep(0.05)
+        second = await place(desk.order(CALL, tag="ql0002"))
+
+    assert {order.tag: order.order_id for order in desk.book()} == {"ql0001": first, "ql0002": second}
+    assert first != second
+
+
+def test_an_order_the_book_shows_twice_is_the_same_order(desk: Desk) -> None:
+    desk.remote.behave(book_twice={})
+
+    number = desk.place(desk.order(CALL))
+
+    first, again = desk.book()
+    assert first == again
+    assert first.order_id == number
+
+
+def test_an_order_filled_in_part_is_told_from_one_that_waits(desk: Desk) -> None:
+    desk.remote.behave(fill="partial")
+    desk.place(desk.order(CALL, limit_price=DEAR, quantity=130))
+
+    [booked] = desk.book()
+
+    assert (booked.status, booked.filled, booked.quantity) == (OrderStatus.PARTIAL, 65, 130)
+
+
+def test_an_order_whose_session_was_killed_is_unknown_until_the_next_login(desk: Desk) -> None:
+    desk.remote.behave(faults={"session_killed": {"count": 1}})
+    try:
+        with pytest.raises(Unknown):
+            desk.place(desk.order(CALL, tag="qlkilled"))
+        with pytest.raises(SessionExpired):
+            desk.tagged("qlkilled")
+    finally:
+        desk.session = desk.log_in()
+    assert [order.tag for order in desk.tagged("qlkilled")] == ["qlkilled"]
+
+
+def test_in_a_storm_of_429_every_call_says_so_and_nothing_is_placed(desk: Desk) -> None:
+    desk.remote.behave(storm={})
+    broker, order = desk.broker, desk.order(CALL)
+    calls: list[tuple[Any, ...]] = [
+        (broker.place, broker.placed, order),
+        (broker.modify, broker.done, "1", order),
+        (broker.cancel, broker.done, "1", order),
+        (broker.order_book, broker.orders),
+        (broker.positions, broker.held),
+        (broker.funds, broker.money),
+    ]
+    for request, read, *args in calls:
+        with pytest.raises(RateLimited):
+            desk.ask(request, read, *args)
+
+    assert desk.placed() == []
+
+
+def test_an_accepted_order_may_be_rejected_in_the_book(desk: Desk) -> None:
+    desk.remote.behave(reject_after_accept={"insufficient_funds": {"count": 1}})
+
+    number = desk.place(desk.order(CALL))
+
+    [booked] = desk.book()
+    assert (booked.order_id, booked.status, booked.filled) == (number, OrderStatus.REJECTED, 0)
+    assert booked.refusal in {"insufficient_funds", "refused"}, "one broker's book gives no reason"
+
+
+@pytest.mark.parametrize("skew_s", [-90, 90])
+def test_a_brokers_clock_that_is_off_by_a_little_does_no_harm(desk: Desk, skew_s: int) -> None:
+    desk.remote.behave(clock_skew_s=skew_s)
+
+    number = desk.place(desk.order(CALL))
+
+    assert [order.order_id for order in desk.book()] == [number]
+
+
+def test_a_brokers_clock_that_is_off_by_days_ends_the_session(desk: Desk) -> None:
+    desk.remote.behave(clock_skew_s=2 * 86_400)
+
+    with pytest.raises(SessionExpired):
+        desk.place(desk.order(CALL))
+    assert desk.placed() == []
