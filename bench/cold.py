@@ -9,7 +9,7 @@ from bench.figures import Figure, Finding, at_most, show, table
 from bench.subject import Subject, Tell
 from cdk_stack.routes import ROUTES
 
-ROUNDS = 7
+ROUNDS = 5
 BASE = ""
 """As `bench.cold_import` wants it: no handler, boto3 and one client alone."""
 

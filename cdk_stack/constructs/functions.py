@@ -55,7 +55,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         self._stage = stage
         self._environment = environment
-        self._source = lambda_.Code.from_asset(str(code.source), exclude=["requirements.txt", "**/__pycache__", ".*"])
+        self._source = lambda_.Code.from_asset(str(code.source))
         self._layer = lambda_.LayerVersion(
             self,
             "Dependencies",

@@ -70,7 +70,6 @@ def test_a_position_left_half_is_closed_by_itself_where_its_rule_says_so(platfor
     ).expect(200)
 
     entry = completed(user.partner, fire(user.partner, template_id))
-    user.broker.put("/control/behaviour", {}).expect(200)
     until_flat(user)
 
     assert [order["state"] for order in entry.orders(user)] in (["rejected", "filled"], ["refused", "filled"])

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from cdk_stack.bundling import AWS_PLATFORM, BundlingFailed, build_layer, fingerprint, uv_install
+from cdk_stack.bundling import (
+    AWS_PLATFORM,
+    BundlingFailed,
+    build_layer,
+    build_own,
+    fingerprint,
+    own_fingerprint,
+    uv_install,
+)
 
 
 @pytest.fixture
@@ -28,6 +36,28 @@ def test_a_layer_holds_its_modules_where_lambda_looks_for_them(requirements: Pat
     layer = build_layer(requirements, AWS_PLATFORM, tmp_path / "layers" / "key", Installer())
 
     assert [path.relative_to(layer).as_posix() for path in layer.rglob("*.py")] == ["python/module.py"]
+
+
+def test_bytecode_lies_beside_what_is_deployed(requirements: Path, tmp_path: Path) -> None:
+    layer = build_layer(requirements, AWS_PLATFORM, tmp_path / "layers" / "key", Installer())
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "module.py").write_text("ONE = 1\n")
+    (source / "requirements.txt").write_text("")
+    own = build_own(source, tmp_path / "functions" / "key")
+
+    assert [path.name for path in layer.rglob("*.pyc")] == ["module.cpython-313.pyc"]
+    assert sorted(path.name for path in own.rglob("*") if path.is_file()) == ["module.cpython-313.pyc", "module.py"]
+
+
+def test_any_change_of_our_own_files_is_another_deployment(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("ONE = 1\n")
+    (tmp_path / "openapi.json").write_text("{}")
+    first = own_fingerprint(tmp_path)
+
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.1"}')
+
+    assert own_fingerprint(tmp_path) != first
 
 
 def test_a_layer_is_built_once(requirements: Path, tmp_path: Path) -> None:

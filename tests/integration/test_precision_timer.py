@@ -18,6 +18,7 @@ from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
+from quantleap.domain.basket import Basket
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index
@@ -388,3 +389,21 @@ def test_an_exit_for_one_partner_concerns_no_other_tenant(market: Timer) -> None
     leaving = exit_of(plan.due, THREE_FIFTEEN, (0,), only="partner:acme")
 
     assert precision_timer._plan_exit(market, leaving, both).tenants == {"acme#test": (0,)}
+
+
+def test_an_exit_of_nobody_in_particular_has_to_name_its_entry(market: Timer) -> None:
+    assert precision_timer.triggered(market, Trigger(at=NINE_TWENTY, template_id=TEMPLATE, kind=Kind.EXIT)) == []
+
+
+def test_a_schedule_that_lags_behind_a_withdrawn_template_enters_nobody(market: Timer) -> None:
+    class Lagging:
+        """An index that still names what its template no longer offers."""
+
+        due = market.baskets.due
+
+        def get(self, basket_id: str) -> Basket:
+            return market.baskets.get(basket_id).model_copy(update={"marketplace": None})
+
+    late: Any = Lagging()
+
+    assert precision_timer.due(market._replace(baskets=late), NINE_TWENTY) == []

@@ -76,7 +76,7 @@ def test_a_hedge_the_book_rejects_keeps_its_sells_from_going_out() -> None:
     ticket = store.tickets["sub_0#alloc_0"]
     assert states(ticket) == [State.FILLED, State.REJECTED, State.NOT_SENT, State.NOT_SENT]
     assert ticket.intents[2].reason == "hedge_failed"
-    assert "margin shortfall" in (ticket.intents[1].reason or "")
+    assert ticket.intents[1].reason == "insufficient_funds"
 
 
 def test_a_hedge_that_rests_unfilled_keeps_its_sells_from_going_out() -> None:

@@ -260,3 +260,14 @@ def test_a_few_strikes_alone_do_not_show_where_the_money_is() -> None:
     few = {right: strikes[:3] for right, strikes in chain.strikes.items()}
 
     assert refusal(AtmStrike(), chain._replace(strikes=few)) == "strike_not_listed"
+
+
+def test_without_any_usable_price_no_delta_is_known() -> None:
+    chain = a_chain()
+    dead = {name: Quote(Decimal(0), Decimal(0), Decimal(0)) for name in chain.snapshot.chain}
+    silent = chain._replace(snapshot=chain.snapshot._replace(chain=dead))
+
+    with pytest.raises(Undecidable) as refusal:
+        choose(DeltaStrike.model_validate({"rule": "DELTA", "delta": "0.3"}), Right.CE, silent)
+
+    assert refusal.value.reason == "strike_not_found"

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import accumulate
 from typing import NamedTuple, Self
 
 from quantleap.domain.model import Model
@@ -54,12 +55,10 @@ class Latencies(Model):
     def _at(self, percent: int) -> Decimal:
         """The value that `percent` of 100 do not exceed (nearest rank)."""
         rank = -(-sum(self.buckets.values()) * percent // 100)
-        passed = 0
-        for bucket, count in sorted(self.buckets.items()):
-            passed += count
-            if passed >= rank:
-                return min(Decimal(LEAST_MS * WIDTH**bucket).quantize(THOUSANDTH), self.greatest)
-        return self.greatest
+        ordered = sorted(self.buckets)
+        passed = accumulate(self.buckets[bucket] for bucket in ordered)
+        bucket = next(bucket for bucket, count in zip(ordered, passed, strict=True) if count >= rank)
+        return min(Decimal(LEAST_MS * WIDTH**bucket).quantize(THOUSANDTH), self.greatest)
 
 
 def _bucket(time_ms: Decimal) -> int:

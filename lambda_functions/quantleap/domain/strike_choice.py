@@ -62,7 +62,7 @@ def _meant(rule: StrikeRule, right: Right, chain: Chain, listed: Sequence[Decima
             return _at_percent(rule.percent, listed, chain.snapshot.spot)
         case PremiumStrike():
             return _nearest(rule.premium, listed, lambda each: chain.mid(each, right))
-        case DeltaStrike():
+        case DeltaStrike():  # pragma: no branch - the type checker knows that no other rule is left
             return _nearest(rule.delta, listed, _deltas(right, chain))
 
 

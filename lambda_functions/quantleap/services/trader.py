@@ -170,18 +170,19 @@ class Trader:
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
-        for wait in (*BACKOFF_S, None):
+        waits = iter(BACKOFF_S)
+        while True:
             try:
                 booked = await self._booked()
             except BrokerFailure as failure:
                 self._hear(failure)
+                wait = next(waits, None)
                 if wait is None or self.session_died:
                     return False
                 await asyncio.sleep(wait)
             else:
                 self._adopt(booked)
                 return True
-        return False
 
     def _pending_of(self, side: Side) -> Iterable[Intent]:
         return [intent for intent in self.pending if intent.side is side]
@@ -215,7 +216,8 @@ class Trader:
         return f"{self.buys}_unfilled"
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
-        for wait in (*BACKOFF_S, None):
+        waits = iter(BACKOFF_S)
+        while True:
             try:
                 if answer is None:
                     intent, answer = await self._send(intent, gate)
@@ -225,6 +227,7 @@ class Trader:
                 return
             except BrokerFailure as failure:
                 self._hear(failure)
+                wait = next(waits, None)
                 if not failure.retry or wait is None:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
                     self._note(intent, state, reason=failure.reason)
@@ -287,7 +290,7 @@ class Trader:
                     order_id=order.order_id,
                     filled_quantity=order.filled,
                     average_price=order.average_price,
-                    reason=order.reason,
+                    reason=order.refusal or order.reason,
                 )
 
     def _note(self, intent: Intent, state: State, **facts: object) -> Intent:
