@@ -140,13 +140,15 @@ class TestFunctions:
 
         assert (executor["MemorySize"], executor["Timeout"]) == (1769, 180)
 
-    def test_ship_neither_caches_nor_lists_of_requirements(self, dev: Template) -> None:
+    def test_ship_sources_with_their_bytecode_and_nothing_else(self, dev: Template) -> None:
         key = dev.function("partner-auth")["Code"]["S3Key"].removesuffix(".zip")
         asset = dev.path.parent / f"asset.{key}"
 
-        names = {path.name for path in asset.rglob("*")}
-        assert "quantleap" in names
-        assert not names & {"__pycache__", "requirements.txt", ".mypy_cache"}
+        files = [path for path in asset.rglob("*") if path.is_file()]
+        sources = {path.stem for path in files if path.suffix == ".py"}
+        assert (asset / "quantleap" / "handlers" / "partner_auth.py").is_file()
+        assert {path.suffix for path in files} == {".py", ".pyc", ".json"}
+        assert {path.name.partition(".")[0] for path in files if path.suffix == ".pyc"} == sources
 
 
 # Whether somebody who signed in is an administrator, the function asks.

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from quantleap.adapters.brokers.directory import BROKERS
@@ -78,6 +78,7 @@ NOISE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 @NOISE
 @given(status=st.sampled_from(STATUSES), body=st.binary(max_size=200))
 def test_arbitrary_bytes_are_a_failure_of_a_kind(broker: Broker, status: int, body: bytes) -> None:
+    assume(not body.lstrip().startswith(b"{"))  # some object may be the very answer a reader hopes for
     for read in readers(broker).values():
         assert isinstance(outcome(read, Answer(status, {}, body)), BrokerFailure)
 
