@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "python.py": [sys.executable, "-I", "python.py"],
     "curl.sh": ["bash", "curl.sh"],
 }
-A_LOW_LIMIT = {"requests_per_minute": 12, "requests_per_day": 1000}
+A_LOW_LIMIT = {"requests_per_minute": 8, "requests_per_day": 1000}
 """Each sample asks more often than this, so each meets 429 and has to wait."""
 
 type Ended = subprocess.CompletedProcess[str]
