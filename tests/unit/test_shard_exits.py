@@ -94,6 +94,19 @@ def test_an_exit_without_a_login_says_so_and_closes_nothing() -> None:
     assert not broker.orders
 
 
+def test_an_exit_that_leaves_something_open_wakes_somebody_and_one_with_nothing_to_do_does_not() -> None:
+    closed, refused, loginless = (after_entry(a_store(1), FakeZebu()) for _ in range(3))
+    logged_out(loginless)
+
+    counts = [
+        leave(closed, FakeZebu()).incomplete,
+        leave(refused, FakeZebu(behave=lambda _, __: Behaviour(refusal="RMS: blocked"))).incomplete,
+        leave(loginless, FakeZebu()).incomplete,
+    ]
+
+    assert counts == [0, 1, 1]
+
+
 def test_a_second_exit_of_the_same_entry_finds_nothing_to_close() -> None:
     broker = FakeZebu()
     store = after_entry(a_store(1), broker)

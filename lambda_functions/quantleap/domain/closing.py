@@ -14,6 +14,9 @@ from quantleap.domain.market import Snapshot
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, terms
 
+NOTHING_TO_CLOSE = "nothing_to_close"
+"""The one reason not to send an exit's orders that leaves nothing open."""
+
 INCOMPLETE = "incomplete"
 """An exit that closes only what stands half."""
 
@@ -80,7 +83,7 @@ def ticket(
     wanted = [order for order in decision.orders if strategies is None or order.strategy in strategies]
     left = [(order, sizes) for order in wanted if (sizes := _open_slices(order, entry, settled))]
     if not left:
-        return blank.skip("nothing_to_close")
+        return blank.skip(NOTHING_TO_CLOSE)
     venue = str(Venue(entry.broker_id, Tenant.of(entry.tenant).environment))
     if any(venue not in order.listings for order, _ in left):
         return blank.skip("contract_not_listed_at_broker")

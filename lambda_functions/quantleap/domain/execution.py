@@ -268,8 +268,9 @@ class Report(Model):
     """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms.
 
     `missing_shards` counts those that ended without a report: nobody may take their silence for success.
-    `resolved` are orders whose answer never came and that the book told of; `incomplete` counts tickets with a
-    strategy that stands half, and `unwind` names the strategies whose rule is to close such halves at once.
+    `resolved` are orders whose answer never came and that the book told of. `incomplete` counts tickets with a
+    strategy that stands half, of an exit those that left anything open; `unwind` names the strategies whose rule is
+    to close such halves at once.
     `dispatch` is how long after the boundary each account's first order left, `acknowledge` how long after it each
     order was acknowledged.
     """
