@@ -112,16 +112,14 @@ def _strikes(index: Index) -> list[Decimal]:
 
 
 def store(count: int, boundary: datetime, first: int = 0) -> Store:
-    """Everything one worker finds about so many subscribers, all logged in until the evening."""
+    """Everything one worker finds about so many subscribers, all logged in for a day."""
     found = Store(seats=list(seats(count, first)), decision=decision(boundary), basket=basket(boundary))
-    evening = boundary + timedelta(hours=5)
+    ends = boundary + timedelta(days=1)
     for seat in found.seats:
         name = (seat.user_id, seat.allocations[0].client_id)
         found.statuses[seat.subscription_id] = seat.status
-        found.accounts[name] = _account(*name, boundary, evening)
-        found.sessions[name] = Session(
-            access_token=seat.user_id, client_id=name[1], expires_at=evening, api_key="bench"
-        )
+        found.accounts[name] = _account(*name, boundary, ends)
+        found.sessions[name] = Session(access_token=seat.user_id, client_id=name[1], expires_at=ends, api_key="bench")
     return found
 
 
@@ -132,13 +130,13 @@ def decided(of: Store) -> Decision:
     return of.decision
 
 
-def _account(user_id: str, client_id: str, at: datetime, evening: datetime) -> BrokerAccount:
+def _account(user_id: str, client_id: str, at: datetime, ends: datetime) -> BrokerAccount:
     return BrokerAccount(
         user_id=user_id,
         tenant=TENANT,
         client_id=client_id,
         broker_id=BROKER,
         environment=Environment.TEST,
-        token_expires_at=evening,
+        token_expires_at=ends,
         created_at=at,
     )

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from quantleap.adapters.halts import COPIES
+
 SHARD_SIZE = 250
 WARM_LEAD_S = 30.0
 LAST_LOOK_S = 3.0
@@ -24,6 +26,11 @@ INDEX_KEYS = 64
 """Keys a template of 100,000 subscribers is spread over in the index."""
 
 LEGS = 4
+PACE_UNITS = 1
+"""Write units, of the ticket's account alone, to note that it trades there."""
+
+LOOKS_PER_S = 2
+"""How often a worker reads the halts."""
 
 
 class Run(NamedTuple):
@@ -82,7 +89,12 @@ QUOTAS: Sequence[Quota] = (
     Quota(
         "DynamoDB, all tickets, a new table",
         "4,000 write units/s, more when warmed",
-        rate(lambda run: run.subscribers * run.ticket_units, 4000, WARMING_S),
+        rate(lambda run: run.subscribers * (run.ticket_units + PACE_UNITS), 4000, WARMING_S),
+    ),
+    Quota(
+        f"DynamoDB, looks for halts, {COPIES} copies",
+        "3,000 read units/s each",
+        lambda run: run.workers * LOOKS_PER_S / 3000 / COPIES,
     ),
     Quota(
         "Secrets Manager, tokens read in batches",
@@ -106,8 +118,8 @@ def binding(run: Run, quotas: Sequence[Quota] = QUOTAS) -> Quota:
 
 def cost(run: Run, plan_s: float, busy_s: float) -> dict[str, float]:
     """US dollars of one run by service, at list prices; `busy_s` is how long a worker lives."""
-    writes = 2 * run.subscribers * run.ticket_units + run.workers * 10
-    reads = run.subscribers * (SEAT_BYTES / 8192 + 3)
+    writes = run.subscribers * (2 * run.ticket_units + PACE_UNITS) + run.workers * 10
+    reads = run.subscribers * (SEAT_BYTES / 8192 + 4) + run.workers * LOOKS_PER_S * busy_s
     memory_gb, second = 1769 / 1024, 0.0000166667
     return {
         "Lambda": (run.workers * busy_s + plan_s) * memory_gb * second,

@@ -23,7 +23,7 @@ from quantleap.domain.broker import Answer, Broker, NotSent, Request, Unknown
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Conflict, Unavailable
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Lease, Report, Seat, Ticket, Timing
+from quantleap.domain.execution import Decision, Lease, Report, Seat, Share, Ticket, Timing
 from quantleap.domain.halts import Halt
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment
@@ -145,6 +145,8 @@ class FakeZebu:
     hangs_up_after_s: float = float("inf")
     """How long an unused connection stays open."""
     book_fails: int = 0
+    book_failure: int = 502
+    """The status of a look into the book that fails."""
     tries: int = 0
 
     def answer(self, payload: bytes) -> tuple[float, Answer | None]:
@@ -155,7 +157,7 @@ class FakeZebu:
             return self._place(fields)
         if self.book_fails:
             self.book_fails -= 1
-            return 0.05, Answer(502, {}, b"<html>")
+            return 0.05, Answer(self.book_failure, {}, b"<html>")
         mine = [order for order in self.orders if order["actid"] == fields["uid"]]
         empty = {"stat": "Not_Ok", "emsg": "no data"}
         return 0.05, Answer(200, {}, json.dumps(mine or empty).encode())
@@ -257,6 +259,8 @@ class Store:
     tickets: dict[str, Ticket] = field(default_factory=dict)
     entered: list[Ticket] = field(default_factory=list)
     claims: dict[str, list[str]] = field(default_factory=dict)
+    joined: dict[str, set[str]] = field(default_factory=dict)
+    """By client id, the tickets that trade there at the boundary."""
     reports: dict[int, Report] = field(default_factory=dict)
     lease: dict[str, Any] = field(default_factory=dict)
     basket: Basket | None = None
@@ -329,6 +333,17 @@ class FakeDesk:
         self._power.step()
         return next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
 
+    def join(self, tickets: Iterable[Ticket], boundary: datetime) -> None:
+        for ticket in tickets:
+            self._power.step()
+            self._store.joined.setdefault(ticket.client_id, set()).add(ticket.name)
+        self._power.step()
+
+    def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
+        self._power.step()
+        joined = {ticket.name: sorted(self._store.joined[ticket.client_id]) for ticket in tickets}
+        return {name: Share(together.index(name), len(together)) for name, together in joined.items()}
+
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         self._power.step()
         stored = self._store.tickets[ticket.name]
@@ -394,7 +409,7 @@ class FakeHalts:
         self._store = store
         self._power = power
 
-    def list(self) -> Sequence[Halt]:
+    def list(self, reader: int = 0) -> Sequence[Halt]:
         self._power.step()
         if self._store.blind:
             raise Unavailable("the table does not answer")

@@ -459,7 +459,7 @@ class FakeHalts:
         del self.held[scope]
         return halt
 
-    def list(self) -> Sequence[Halt]:
+    def list(self, reader: int = 0) -> Sequence[Halt]:
         return [self.held[scope] for scope in sorted(self.held)]
 
 

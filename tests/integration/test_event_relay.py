@@ -100,7 +100,7 @@ def test_an_item_that_is_no_event_is_put_aside_by_its_key(world: World) -> None:
     answer = call({"Records": [inserted(spoiled, 1), inserted(outbox.item(an_event()), 2)]})
 
     assert answer == {"batchItemFailures": []}
-    key = {"user_id": "EVENTS#zebu#test", "sort_key": spoiled["sort_key"]}
+    key = {name: spoiled[name] for name in ("user_id", "sort_key")}
     assert world.undelivered() == [{**key, "reason": "the item is no event"}]
     assert [event["event_id"] for event in world.details()] == [an_event().event_id]
 

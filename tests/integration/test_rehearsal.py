@@ -8,6 +8,7 @@ import pytest
 
 from quantleap.adapters import keys
 from quantleap.adapters.broker_accounts import TableBrokerAccounts
+from quantleap.adapters.event_items import TableOutbox
 from quantleap.adapters.items import stored
 from quantleap.adapters.rehearsals import TableRehearsals
 from quantleap.adapters.table import Table
@@ -15,6 +16,7 @@ from quantleap.domain.basket import Leg, Product, Side
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Unavailable
+from quantleap.domain.events import EventType
 from quantleap.domain.market import Snapshot
 from quantleap.domain.rehearsal import Rehearsal
 from quantleap.domain.sessions import CalendarExhausted, TradingCalendar
@@ -166,7 +168,7 @@ def test_an_outlook_is_kept_for_its_tenant_and_told_once(stage: Stage, table: Ta
     first, again = rehearsed(stage), rehearsed(stage)
 
     kept = stage.rehearsals.between(ZEBU, NINE_TWENTY, NINE_TWENTY)
-    events = table.query_all("user_id = :events", events=f"EVENTS#{ZEBU.key}")
+    events = list(TableOutbox(table).since(ZEBU.key, NINE_TWENTY - timedelta(hours=1)))
 
     assert first == again
     assert list(kept) == [first]
@@ -174,7 +176,7 @@ def test_an_outlook_is_kept_for_its_tenant_and_told_once(stage: Stage, table: Ta
     minute = timedelta(minutes=1)
     assert stage.rehearsals.between(ZEBU, NINE_TWENTY - minute, NINE_TWENTY + minute) == [first]
     assert stage.rehearsals.between(ZEBU, NINE_TWENTY + minute, NINE_TWENTY + 9 * minute) == []
-    assert [(event["type"], event["data"]["ready"]) for event in events] == [("execution.rehearsed", 5)]
+    assert [(event.type, event.data["ready"]) for event in events] == [(EventType.EXECUTION_REHEARSED, 5)]
 
 
 def test_it_asks_a_few_times_however_many_follow(stage: Stage, table: Table) -> None:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from quantleap.adapters.event_items import TableOutbox
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.table import Table
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import EventType, Happening, event_id
-from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, State, Ticket
+from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Share, State, Ticket
 from quantleap.domain.partner import Environment, Tenant
 from tests.unit.test_planning import one_ticket
 
@@ -37,6 +38,23 @@ def test_the_first_plan_of_a_run_is_the_one_that_counts(runs: TableRuns) -> None
 
     assert runs.adopt_plan(a_plan(plan_id="second")).plan_id == "first"
     assert runs.plan(RUN) == a_plan()
+
+
+def test_whoever_trades_at_an_account_at_a_boundary_is_counted_once_whatever_run_and_partner_it_is_for(
+    runs: TableRuns,
+) -> None:
+    ours, theirs = a_ticket(), a_ticket(ACME, "sub_2")
+    later = ours.model_copy(update={"run_id": RUN.replace("T0920", "T0930")})
+    elsewhere = ours.model_copy(update={"client_id": "OTHER"})
+    real = ours.model_copy(update={"tenant": "zebu#live"})
+    for ticket in (ours, theirs, later, elsewhere, real, ours):
+        runs.join([ticket], AT)  # one by one: moto loses updates of one item that come together
+    runs.join([ours], AT + timedelta(minutes=1))
+
+    assert runs.shares([ours, theirs], AT) == {ours.name: Share(0, 3), theirs.name: Share(1, 3)}
+    assert runs.shares([later, elsewhere], AT) == {later.name: Share(2, 3), elsewhere.name: Share(0, 1)}
+    assert runs.shares([real], AT) == {real.name: Share(0, 1)}
+    assert runs.shares([ours], AT + timedelta(minutes=1)) == {ours.name: Share(0, 1)}
 
 
 def test_the_first_decision_of_a_run_is_the_one_that_counts(runs: TableRuns) -> None:
@@ -157,7 +175,7 @@ def a_happening(subject: str = "ticket") -> Happening:
 
 
 def events(table: Table) -> list[str]:
-    return [item["event_id"] for item in table.query_all("user_id = :tenant", tenant=f"EVENTS#{ZEBU.key}")]
+    return [event.event_id for event in TableOutbox(table).since(ZEBU.key, AT)]
 
 
 def test_what_is_told_of_a_ticket_is_stored_with_it_or_not_at_all(runs: TableRuns, table: Table) -> None:

@@ -1,6 +1,5 @@
 """Closing what was opened: only that, whole, and never twice."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -9,8 +8,8 @@ from hypothesis import strategies as st
 
 from quantleap.domain import closing
 from quantleap.domain.basket import Side
-from quantleap.domain.contracts import Index
-from quantleap.domain.errors import Undecidable
+from quantleap.domain.broker import Instrument
+from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.execution import Decision, Kind, State, Ticket
 from quantleap.domain.planning import tickets
 from tests.builders import a_basket
@@ -63,11 +62,25 @@ def test_each_chain_is_asked_for_once() -> None:
     assert list(closing.chains(decided(a_basket()), EXIT)) == [CHAIN]
 
 
-def test_a_contract_without_a_quote_makes_the_exit_undecidable() -> None:
-    with pytest.raises(Undecidable):
-        closing.decide(
-            EXIT, decided(a_basket()), {CHAIN: a_snapshot()._replace(chain={})}, {VENUE: a_master()}, AT, date.max
-        )
+def test_a_contract_without_a_quote_is_priced_by_what_it_was_entered_at() -> None:
+    entry, unseen = decided(a_basket()), a_snapshot()._replace(chain={})
+
+    back = closing.decide(EXIT, entry, {CHAIN: unseen}, {VENUE: a_master()}, AT, ON)
+
+    paid = {order.contract: order.reference_price for order in entry.orders}
+    for order in back.orders:
+        buys = order.side is Side.BUY
+        assert order.limit_price == (paid[order.contract] * Decimal("1.1") if buys else Decimal("0.05"))
+
+
+@pytest.mark.parametrize("masters", [{}, {VENUE: {}}])
+def test_a_list_that_is_gone_since_the_entry_keeps_nobody_in(masters: dict[str, dict[Contract, Instrument]]) -> None:
+    entry = decided(a_basket())
+
+    back = closing.decide(EXIT, entry, {CHAIN: a_snapshot()}, masters, AT, ON)
+
+    known = {order.contract: order.listings for order in entry.orders}
+    assert all(order.listings == known[order.contract] for order in back.orders)
 
 
 def test_a_ticket_is_closed_by_what_it_filled() -> None:

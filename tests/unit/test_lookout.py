@@ -1,12 +1,16 @@
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 
 from quantleap.domain.errors import Unavailable
 from quantleap.domain.halts import Halt
 from quantleap.services.lookout import EVERY_NS, Lookout
 from tests.builders import NINE_TWENTY, TEMPLATE, a_ticket
+from tests.engine import Power, VirtualTimer, play
 
 SECOND = 1_000_000_000
+SHARD = 7
 
 
 class Halts:
@@ -17,7 +21,8 @@ class Halts:
         self.held: Sequence[Halt] = ()
         self.down = False
 
-    def list(self) -> Sequence[Halt]:
+    def list(self, reader: int) -> Sequence[Halt]:
+        assert reader == SHARD
         self.asked += 1
         if self.down:
             raise Unavailable("the table does not answer")
@@ -37,9 +42,9 @@ class Timer:
         self.now = max(self.now, moment_ns)
 
 
-def lookout() -> tuple[Lookout, Halts, Timer]:
+def lookout(shard: int = SHARD) -> tuple[Lookout, Halts, Timer]:
     halts, timer = Halts(), Timer()
-    return Lookout(halts, timer, TEMPLATE), halts, timer  # type: ignore[arg-type]  # reads alone are asked for
+    return Lookout(halts, timer, TEMPLATE, shard), halts, timer  # type: ignore[arg-type]  # reads alone are asked for
 
 
 def test_knowledge_that_grew_old_is_renewed_once_for_all_who_ask() -> None:
@@ -80,3 +85,40 @@ def test_a_halt_that_ends_lets_trading_go_on_without_another_look() -> None:
 
     assert asyncio.run(ask()) == ("halted", None)
     assert halts.asked == 1
+
+
+class Watched:
+    """Notes when it was asked, in virtual time."""
+
+    def __init__(self, timer: VirtualTimer) -> None:
+        self.at: list[int] = []
+        self._timer = timer
+
+    def list(self, _reader: int) -> Sequence[Halt]:
+        self.at.append(self._timer.now_ns())
+        return ()
+
+
+def looks(shard: int) -> set[float]:
+    """Fractions of a second at which a worker looks in three seconds."""
+    timer = VirtualTimer(Power())
+    halts = Watched(timer)
+
+    async def watch() -> None:
+        lookout = Lookout(halts, timer, TEMPLATE, shard)  # type: ignore[arg-type]  # reads alone are asked for
+        with suppress(TimeoutError):
+            await asyncio.wait_for(lookout.keep_looking(), 3)
+
+    play(watch, NINE_TWENTY)
+    assert all(abs(later - earlier - EVERY_NS) < SECOND / 1000 for earlier, later in pairwise(halts.at))
+    return {round(at % SECOND / SECOND, 3) for at in halts.at}
+
+
+def test_workers_look_twice_a_second_spread_and_never_near_a_boundary() -> None:
+    found = sorted(look for shard in range(100) for look in looks(shard))
+
+    assert len(found) == 200
+    assert min(found) > 0.14
+    assert max(found) < 0.86
+    for tenth in range(20):
+        assert sum(tenth / 100 <= look - 0.15 < (tenth + 1) / 100 for look in found) in range(3, 8)

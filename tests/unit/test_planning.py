@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from quantleap.domain.basket import Basket, Leg, Side
 from quantleap.domain.broker import Instrument
 from quantleap.domain.capabilities import EXCHANGE_PACE, Budget
+from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index, Right, freeze_quantity
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
@@ -286,3 +287,12 @@ def test_shards_hold_every_seat_once_and_keep_tenants_together(count: int, size:
     assert all(len(each) <= size for each in shards)
     changes = sum(left.tenant != right.tenant for left, right in pairwise(flat))
     assert changes <= tenants - 1
+
+
+def test_a_scheduled_entry_knows_when_the_last_of_it_leaves_and_one_asked_for_does_not() -> None:
+    basket = a_basket()
+    asked = a_due(basket).model_copy(update={"scope": "zebu#test"})
+    snapshots, masters = {(Index.NIFTY, EXPIRY): a_snapshot()}, {VENUE: a_master()}
+
+    assert decided(basket).leaves_at == datetime.combine(ON, basket.strategies[0].exit_time, IST)
+    assert decide(asked, basket, snapshots, masters, TradingCalendar(), AT, ON).leaves_at is None

@@ -164,14 +164,6 @@ def test_an_order_that_vanished_without_an_answer_stays_unknown_and_is_not_sent_
     assert broker.tries == 2
 
 
-def test_what_certainly_was_not_placed_is_sent_three_times_at_most() -> None:
-    store = a_store(1)
-    broker = FakeZebu(behave=lambda _order, count: Behaviour(refusal="Rate limit exceeded" if count < 3 else None))
-
-    assert run(store, broker).counts == {"filled": 4}
-    assert broker.tries == 6
-
-
 def test_a_broker_that_takes_no_connection_ends_every_order_with_its_reason() -> None:
     store, broker = a_store(1), FakeZebu(refuse_connections=True)
 
@@ -196,6 +188,13 @@ def token_dead_at_boundary(store: Store) -> None:
     store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": T})
 
 
+def token_dead_before_exit(store: Store) -> None:
+    assert store.decision is not None
+    store.decision = store.decision.model_copy(update={"leaves_at": T + timedelta(hours=6)})
+    account = store.accounts["usr_1", "C1"]
+    store.accounts["usr_1", "C1"] = account.model_copy(update={"token_expires_at": T + timedelta(hours=7)})
+
+
 def foreign(store: Store) -> None:
     account = store.accounts["usr_0", "C0"]
     store.accounts["usr_0", "C0"] = account.model_copy(update={"tenant": "angel#test"})
@@ -216,6 +215,7 @@ def paused_when_planned(store: Store) -> None:
         (paused_when_planned, "subscription_paused"),
         (logged_out, "broker_login_missing"),
         (token_dead_at_boundary, "broker_token_expired"),
+        (token_dead_before_exit, "broker_token_dies_before_exit"),
         (foreign, "broker_account_missing"),
         (secret_gone, "broker_session_unreadable"),
     ],

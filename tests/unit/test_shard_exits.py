@@ -8,7 +8,8 @@ import pytest
 from quantleap.domain.basket import (
     Side,
 )
-from quantleap.domain.execution import Report
+from quantleap.domain.events import EventType
+from quantleap.domain.execution import Report, Timing
 from quantleap.services.shard import serve
 from tests.engine import (
     Behaviour,
@@ -77,6 +78,16 @@ def test_an_exit_is_never_too_late() -> None:
     assert report.counts == {"filled": 4}
 
 
+def test_an_exit_waits_for_a_limit_longer_than_an_entry_would() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    first = broker.tries
+    broker.behave = lambda _, count: Behaviour(refusal="Rate limit exceeded" if count < first + 4 else None)
+
+    assert leave(store, broker).counts == {"filled": 4}
+    assert min(broker.arrivals) > T + Timing().max_lateness
+
+
 def test_a_buyback_that_fails_keeps_the_hedges_in_place() -> None:
     broker = FakeZebu()
     store = after_entry(a_store(1), broker)
@@ -92,6 +103,28 @@ def test_an_exit_without_a_login_says_so_and_closes_nothing() -> None:
 
     assert leave(store, broker).skipped == {"broker_login_missing": 1}
     assert not broker.orders
+    (told,) = store.events.values()
+    assert (told.type, told.data["client_id"], told.data["closing"]) == (EventType.POSITION_INCOMPLETE, "C0", True)
+
+
+def steps_of_an_exit_without_a_login() -> int:
+    store, broker, power = after_entry(a_store(1), FakeZebu()), FakeZebu(), Power()
+    logged_out(store)
+    leave(store, broker, power=power)
+    return power.steps
+
+
+@pytest.mark.parametrize("cut_at", range(1, steps_of_an_exit_without_a_login() + 1))
+def test_an_exit_that_cannot_be_sent_is_told_once_wherever_its_worker_dies(cut_at: int) -> None:
+    store, broker = after_entry(a_store(1), FakeZebu()), FakeZebu()
+    logged_out(store)
+    errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
+    assert not survive(lambda: serve(a_desk(store, broker, Power(cut_at=cut_at)), errand), WARM)
+
+    leave(store, broker, attempt=1)
+
+    assert [told.type for told in store.events.values()] == [EventType.POSITION_INCOMPLETE]
+    assert all(ticket.settled for ticket in store.tickets.values())
 
 
 def test_an_exit_that_leaves_something_open_wakes_somebody_and_one_with_nothing_to_do_does_not() -> None:

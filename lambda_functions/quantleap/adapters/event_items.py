@@ -35,7 +35,7 @@ class TableOutbox:
         self._table = table
 
     def since(self, tenant: str, moment: datetime) -> Iterator[Happening]:
-        """A tenant's events from a moment on, in no order, without what cannot be read: one query."""
-        items = self._table.query_all("user_id = :tenant", tenant=keys.events(tenant))
-        events = (_event(item) for item in items)
+        """A tenant's events from a moment on, in no order, without what cannot be read: a query a partition."""
+        pages = (self._table.query_all("user_id = :events", events=partition) for partition in keys.events(tenant))
+        events = (_event(item) for page in pages for item in page)
         return (event for event in events if event is not None and event.occurred_at >= moment)

@@ -1,12 +1,22 @@
-"""Halts in the table: few, and all in one partition, so that a run reads them in one query."""
+"""Halts in the table: few, and all in one partition, so that a run reads them in one query.
+
+A partition serves 3,000 reads a second, and every worker of a run reads twice a second. So each halt lies in several
+partitions, written together: whoever reads any of them knows all halts.
+"""
 
 from collections.abc import Sequence
 
 from quantleap.adapters import keys
 from quantleap.adapters.items import read, stored
-from quantleap.adapters.table import Item, Table
+from quantleap.adapters.table import Item, Table, TransactionFailed
 from quantleap.domain.errors import NotFound
 from quantleap.domain.halts import Halt
+
+COPIES = 4
+"""Serve 6,000 workers, of which 4,000 trade for a million subscribers."""
+
+
+NO_SUCH = "No such halt"
 
 
 class TableHalts:
@@ -16,26 +26,29 @@ class TableHalts:
         self._table = table
 
     def put(self, halt: Halt) -> None:
-        """Set or replace the halt of a scope: one write."""
-        self._table.put(stored(halt, "HALT", keys.halt(halt.scope), version=1))
+        """Set or replace the halt of a scope, everywhere at once."""
+        items = (stored(halt, "HALT", keys.halt(copy, halt.scope), version=1) for copy in range(COPIES))
+        self._table.transact([self._table.putting(item) for item in items])
 
     def get(self, scope: str) -> Halt:
         """Read one, strongly consistent; raises `NotFound`."""
-        item = self._table.get(keys.halt(scope))
+        item = self._table.get(keys.halt(0, scope))
         if item is None:
-            raise NotFound("No such halt")
+            raise NotFound(NO_SUCH)
         return _halt(item)
 
     def lift(self, scope: str) -> Halt:
-        """Take a halt away and return it: one write; raises `NotFound`."""
-        item = self._table.take(keys.halt(scope))
-        if item is None:
-            raise NotFound("No such halt")
-        return _halt(item)
+        """Take a halt away everywhere at once and return it; raises `NotFound`."""
+        halt, there = self.get(scope), "attribute_exists(user_id)"
+        try:
+            self._table.transact([self._table.deleting(keys.halt(copy, scope), there) for copy in range(COPIES)])
+        except TransactionFailed:
+            raise NotFound(NO_SUCH) from None
+        return halt
 
-    def list(self) -> Sequence[Halt]:
-        """Every halt by scope, strongly consistent: one query."""
-        items = self._table.query_all("user_id = :halts", halts=keys.HALTS)
+    def list(self, reader: int = 0) -> Sequence[Halt]:
+        """Every halt by scope, strongly consistent: one query of the copy that falls to a reader."""
+        items = self._table.query_all("user_id = :halts", halts=keys.halts(reader % COPIES))
         return [_halt(item) for item in items]
 
 

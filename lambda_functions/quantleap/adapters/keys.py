@@ -19,7 +19,7 @@
 | TEMPLATE_CLAIM           | {user_id}              | TEMPLATE#{template_id}                     |
 | BROKER_ALLOCATION        | {user_id}              | BROKER_ALLOCATION#{template}#{allocation}  |
 | IDEMPOTENCY              | IDEMPOTENCY#{sha256}   | REQUEST                                    |
-| HALT                     | HALTS                  | HALT#{scope}                               |
+| HALT                     | HALTS#{0..3}           | HALT#{scope}                               |
 | RUN                      | RUN#{run_id}           | RUN                                        |
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
@@ -28,17 +28,20 @@
 | SHARD_LEASE              | RUN#{run_id}#{0000}    | LEASE                                      |
 | SHARD_REPORT             | RUN#{run_id}#{0000}    | REPORT                                     |
 | RUN_TICKET               | RUN#{run_id}#{0000}    | TICKET#{tenant}#{subscription}#{allocation}|
+| ACCOUNT_PACE             | PACE#{venue}#{client}  | BOUNDARY#{2026-11-23T03:50:00Z}            |
 | TICKET_EXITS             | RUN#{run_id}#{0000}    | EXITS#{tenant}#{subscription}#{allocation} |
 | REHEARSAL                | TENANT#{tenant}        | REHEARSAL#{2026-11-23T03:50:00Z}#{template}|
 | TENANT_RUN               | TENANT#{tenant}        | RUN#{run_id}                               |
-| EVENT                    | EVENTS#{tenant}        | EVENT#{event_id}                           |
+| EVENT                    | EVENTS#{tenant}#{0..f} | EVENT#{event_id}                           |
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TypedDict
 
 from quantleap.domain.clock import IST
+from quantleap.domain.events import EVENT_ID_PREFIX
 from quantleap.domain.ids import PLATFORM_OWNER, user_of_subscription
 
 
@@ -61,7 +64,7 @@ MARKETPLACE = "MARKETPLACE#LISTED"
 """The one partition of the marketplace: a few hundred templates, so that browsing is one query with any filter."""
 
 PARTNERS = "PARTNER"
-HALTS = "HALTS"
+HEX = "0123456789abcdef"
 BASKET_PREFIX = "BASKET#"
 TICKET_PREFIX = "TICKET#"
 RUN_PREFIX = "RUN#"
@@ -73,6 +76,10 @@ PARTNER_KEY_PREFIX = "PARTNER_API_KEY#"
 
 def _key(user_id: str, sort_key: str) -> Key:
     return {"user_id": user_id, "sort_key": sort_key}
+
+
+def _second(boundary: datetime) -> str:
+    return f"{boundary.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def partner_key(api_key_id: str) -> Key:
@@ -161,9 +168,14 @@ def idempotency(name: str) -> Key:
     return _key(f"IDEMPOTENCY#{name}", "REQUEST")
 
 
-def halt(scope: str) -> Key:
-    """That trading stops in a scope."""
-    return _key(HALTS, f"HALT#{scope}")
+def halt(copy: int, scope: str) -> Key:
+    """Where trading stops, in one of the copies."""
+    return _key(halts(copy), f"HALT#{scope}")
+
+
+def halts(copy: int) -> str:
+    """The partition of a copy of all halts."""
+    return f"HALTS#{copy}"
 
 
 def run(run_id: str) -> Key:
@@ -204,6 +216,11 @@ def run_report(run_id: str) -> Key:
 def shard(run_id: str, number: int) -> str:
     """The partition of one shard of a run."""
     return f"RUN#{run_id}#{number:04}"
+
+
+def pace(venue: str, client_id: str, boundary: datetime) -> Key:
+    """Who trades at an account at a boundary, whichever users, partners and runs it is for."""
+    return _key(f"PACE#{venue}#{client_id}", f"BOUNDARY#{_second(boundary)}")
 
 
 def lease(run_id: str, number: int) -> Key:
@@ -248,7 +265,7 @@ def rehearsal(tenant_key: str, boundary: datetime, template_id: str) -> Key:
 
 def rehearsals_from(boundary: datetime) -> str:
     """Where the sort keys of a boundary's rehearsals begin."""
-    return f"REHEARSAL#{boundary.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}#"
+    return f"REHEARSAL#{_second(boundary)}#"
 
 
 def rehearsals_to(boundary: datetime) -> str:
@@ -257,13 +274,14 @@ def rehearsals_to(boundary: datetime) -> str:
 
 
 def event(tenant_key: str, event_id: str) -> Key:
-    """Something others need to hear of."""
-    return _key(events(tenant_key), f"EVENT#{event_id}")
+    """Something others need to hear of. Ids are hashes, so their first digit spreads a tenant's over partitions."""
+    digit = event_id.removeprefix(EVENT_ID_PREFIX)[0]
+    return _key(f"EVENTS#{tenant_key}#{digit}", f"EVENT#{event_id}")
 
 
-def events(tenant_key: str) -> str:
-    """The partition of a tenant's events."""
-    return f"EVENTS#{tenant_key}"
+def events(tenant_key: str) -> Iterable[str]:
+    """The partitions of a tenant's events: when a broker refuses everybody, one alone could not take them all."""
+    return (f"EVENTS#{tenant_key}#{digit}" for digit in HEX)
 
 
 def subscribers(template_id: str, shard_number: int) -> str:

@@ -4,19 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from quantleap.adapters import keys, outbox
 from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed, plain
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Ticket
+from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Share, Ticket
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Page
 
 NEW = "attribute_not_exists(user_id)"
-EXIT_NOTE_LIFE = timedelta(days=2)
-"""A line of the schedule that outlives its day is passed over; the table forgets it by itself."""
+NOTE_LIFE = timedelta(days=2)
+"""A line of the schedule and a note of who trades are passed over after their day; the table forgets them by itself."""
 
 WRITERS = 16
 """Threads that write a shard's tickets: 250 writes in well under a second."""
@@ -70,7 +71,7 @@ class TableRuns:
                 "basket_id": entered.template_id,
                 "strategies": list(numbers),
                 "entered": _due(entered),
-                "expires_at": int((entered.boundary + EXIT_NOTE_LIFE).timestamp()),
+                "expires_at": int((entered.boundary + NOTE_LIFE).timestamp()),
             }
             self._table.put(item)
 
@@ -183,6 +184,30 @@ class TableRuns:
             return stored
         return mine
 
+    def join(self, tickets: Iterable[Ticket], boundary: datetime) -> None:
+        """Note that tickets trade at their accounts at a boundary; noting one twice is once."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(partial(self._join, boundary=boundary), tickets))
+
+    def _join(self, ticket: Ticket, boundary: datetime) -> None:
+        self._table.update(
+            keys.pace(str(ticket.venue), ticket.client_id, boundary),
+            "SET entity_type = :kind, version = :one, expires_at = :until ADD tickets :this",
+            kind="ACCOUNT_PACE",
+            one=1,
+            until=int((boundary + NOTE_LIFE).timestamp()),
+            this={_in_all(ticket)},
+        )
+
+    def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
+        """By a ticket's name, its place among all that were noted for its account and boundary: a read a hundred."""
+        wanted = list(tickets)
+        accounts = dict.fromkeys((str(ticket.venue), ticket.client_id) for ticket in wanted)
+        items = self._table.get_many(keys.pace(*account, boundary) for account in accounts)
+        orders = (sorted(item["tickets"]) for item in items)
+        shares = {name: Share(place, len(order)) for order in orders for place, name in enumerate(order)}
+        return {ticket.name: shares[_in_all(ticket)] for ticket in wanted}
+
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         """Store what became of a ticket together with what is told of it.
 
@@ -255,6 +280,11 @@ class TableRuns:
         )
         plans = [_plan(item) for item in page.items]
         return Page(plans, plans[-1].due.run_id if page.next_key and plans else None)
+
+
+def _in_all(ticket: Ticket) -> str:
+    """A name unique over all runs."""
+    return f"{ticket.run_id}/{ticket.name}"
 
 
 def _item(kind: str, key: keys.Key, *, body: object) -> Item:

@@ -73,6 +73,10 @@ class Pace(NamedTuple):
     calls: int
     seconds: int
 
+    def shared(self, sharers: int) -> "Pace":
+        """What each of so many may do who act for the same account at once, so that together they keep to this."""
+        return Pace(max(1, self.calls // sharers), self.seconds * -(-sharers // self.calls))
+
 
 EXCHANGE_PACE = Pace(10, 1)
 """Of one client in one exchange segment without a registered algorithm (NSE/INVG/67858), whatever the broker allows."""
@@ -86,12 +90,22 @@ class Budget(NamedTuple):
     paces: tuple[Pace, ...]
     counts: tuple[OrderCall, ...] = ALL_CALLS
 
-    def wait_s(self, sent: Sequence[float], now: float) -> float:
-        """Seconds until one more call may leave, given when the counted ones left, oldest first."""
-        waits = (
-            sent[-pace.calls] + pace.seconds - now for pace in (EXCHANGE_PACE, *self.paces) if len(sent) >= pace.calls
-        )
+    def wait_s(self, sent: Sequence[float], now: float, sharers: int = 1) -> float:
+        """Seconds until one more call may leave, given when the counted ones left, oldest first.
+
+        Of `sharers` who act for the account at once each has its part.
+        """
+        paces = (pace.shared(sharers) for pace in self._all)
+        waits = (sent[-pace.calls] + pace.seconds - now for pace in paces if len(sent) >= pace.calls)
         return max([0.0, *waits])
+
+    def begins_s(self, place: int) -> int:
+        """Seconds that one waits who comes after `place` others of the account, each with an order at once."""
+        return max(place // pace.calls * pace.seconds for pace in self._all)
+
+    @property
+    def _all(self) -> tuple[Pace, ...]:
+        return (EXCHANGE_PACE, *self.paces)
 
 
 class TagRule(NamedTuple):

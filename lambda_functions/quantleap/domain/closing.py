@@ -5,14 +5,15 @@ Only what a ticket's own orders hold is closed, never an account's net position.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index
-from quantleap.domain.execution import Decision, Due, Intent, Order, Ticket, Venue
+from quantleap.domain.execution import Decision, Due, Intent, Order, Ticket
 from quantleap.domain.halts import Trade
-from quantleap.domain.market import Snapshot
+from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Tenant
-from quantleap.domain.planning import Masters, intent, terms
+from quantleap.domain.planning import Masters, intent, listed, listing, terms
 
 NOTHING_TO_CLOSE = "nothing_to_close"
 """The one reason not to send an exit's orders that leaves nothing open."""
@@ -62,9 +63,15 @@ def _leaving(entered: Decision, due: Due) -> list[Order]:
 
 
 def _way_back(order: Order, snapshot: Snapshot, masters: Masters, on: date) -> Order:
-    side = opposite(order.side)
-    now = terms(order.contract, side, snapshot, masters, on)
-    return order.model_copy(update={"side": side, **now._asdict()})
+    """An order turned round, whatever of it the chain or a broker's list has ceased to show.
+
+    Without a quote it is priced as if it had last traded at what it was entered for, and may rest, which is told. Left
+    out, it would keep everything else from being closed.
+    """
+    unseen = Quote(bid=Decimal(0), ask=Decimal(0), last=order.reference_price)
+    quote = snapshot.chain.get((order.contract.strike, order.contract.right), unseen)
+    listings = {venue: listing(each) for venue, each in listed(order.contract, masters, on).items()}
+    return order.model_copy(update=terms(opposite(order.side), quote, order.listings | listings)._asdict())
 
 
 def ticket(
@@ -84,7 +91,7 @@ def ticket(
     left = [(order, sizes) for order in wanted if (sizes := _open_slices(order, entry, settled))]
     if not left:
         return blank.skip(NOTHING_TO_CLOSE)
-    venue = str(Venue(entry.broker_id, Tenant.of(entry.tenant).environment))
+    venue = str(entry.venue)
     if any(venue not in order.listings for order, _ in left):
         return blank.skip("contract_not_listed_at_broker")
     intents = [

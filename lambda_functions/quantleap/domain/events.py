@@ -11,6 +11,7 @@ from typing import Any
 
 from quantleap.domain.model import Model
 
+EVENT_ID_PREFIX = "evt_"
 ID_LENGTH = 24
 
 
@@ -37,4 +38,4 @@ class Happening(Model):
 
 def event_id(kind: EventType, subject: str) -> str:
     """`evt_` and a hash of what happened to what."""
-    return f"evt_{hashlib.sha256(f'{kind}/{subject}'.encode()).hexdigest()[:ID_LENGTH]}"
+    return f"{EVENT_ID_PREFIX}{hashlib.sha256(f'{kind}/{subject}'.encode()).hexdigest()[:ID_LENGTH]}"

@@ -164,10 +164,15 @@ class Order(Model):
 
 
 class Decision(Model):
-    """Every order of a run, buys first, or the reason why there is none."""
+    """Every order of a run, buys first, or the reason why there is none.
+
+    `leaves_at` is when the last of what an entry opens is to be closed; a run that a partner asked for, at any hour,
+    is closed when it asks again, so there it is not known.
+    """
 
     run_id: str
     decided_at: datetime
+    leaves_at: datetime | None = None
     orders: tuple[Order, ...] = ()
     refusal: str | None = None
 
@@ -251,9 +256,18 @@ class Ticket(Model):
         """Unique in its run."""
         return f"{self.subscription_id}#{self.allocation_id}"
 
+    @property
+    def venue(self) -> Venue:
+        """Where it trades."""
+        return Venue(self.broker_id, Tenant.of(self.tenant).environment)
+
     def skip(self, reason: str) -> Self:
         """The ticket with no order to place, and why."""
         return self.model_copy(update={"skipped": reason, "settled": True, "intents": ()})
+
+    def reopened(self) -> Self:
+        """The ticket before its last word."""
+        return self.model_copy(update={"settled": False})
 
     def served_under(self, lease: int) -> Self:
         """The ticket in the hands of another worker."""
@@ -290,6 +304,13 @@ class Report(Model):
     boundary_error_ms: Decimal | None = None
     dispatch: Latencies = Latencies()
     acknowledge: Latencies = Latencies()
+
+
+class Share(NamedTuple):
+    """One ticket's place among `of` that trade at the same account at the same boundary, counted from 0."""
+
+    place: int = 0
+    of: int = 1
 
 
 class Lease(NamedTuple):

@@ -14,7 +14,8 @@ from quantleap.domain.contracts import Contract, Index, Right, expiry_date, free
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
-from quantleap.domain.market import Snapshot, marketable_limit
+from quantleap.domain.market import Quote, Snapshot, marketable_limit
+from quantleap.domain.readiness import last_exit
 from quantleap.domain.sessions import Calendar
 from quantleap.domain.strike_choice import Chain, choose
 from quantleap.domain.subscription import Allocation
@@ -81,7 +82,8 @@ def decide(
         _require_fresh(chain.snapshot, at)
         orders += _orders(number, basket, chain, masters, on)
     orders.sort(key=lambda order: order.side is Side.SELL)
-    return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
+    leaves_at = None if due.scope else last_exit((basket.strategies[n] for n in due.strategies), due.boundary)
+    return Decision(run_id=due.run_id, decided_at=at, leaves_at=leaves_at, orders=tuple(orders))
 
 
 def _strikes(masters: Masters, index: Index, expiry: date) -> dict[Right, list[Decimal]]:
@@ -104,51 +106,53 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
         chosen = Contract(strategy.index, chain.expiry, choose(leg.strike, leg.right, chain), leg.right)
         if sides.setdefault(chosen, leg.side) is not leg.side:
             raise Undecidable(f"{_name(chosen)} is both bought and sold", code="legs_cancel_out")
-        if chain.mid(chosen.strike, chosen.right) is None:
+        quote = chain.snapshot.chain.get((chosen.strike, chosen.right))
+        if quote is None or quote.mid is None:
             raise Undecidable(f"no usable quote for {_name(chosen)}", code="no_usable_quote")
+        offered = listed(chosen, masters, on)
+        if not offered:
+            raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
         orders.append(
             Order(
                 strategy=number,
                 leg=position,
-                side=leg.side,
                 lots=leg.lots,
                 product=strategy.product,
                 contract=chosen,
                 algo_ids=basket.algo_ids,
                 unwinds=strategy.on_incomplete is OnIncomplete.UNWIND,
-                **terms(chosen, leg.side, chain.snapshot, masters, on)._asdict(),
+                freeze_quantity=_freeze_quantity(chosen.index, on, offered.values()),
+                **terms(leg.side, quote, {venue: listing(each) for venue, each in offered.items()})._asdict(),
             )
         )
     return orders
 
 
 class Terms(NamedTuple):
-    """What a contract trades at now, and how each venue names it."""
+    """What an order trades at, and how each venue names its contract."""
 
-    freeze_quantity: int
+    side: Side
     reference_price: Decimal
     limit_price: Decimal
     listings: dict[str, Listing]
 
 
-def terms(chosen: Contract, side: Side, snapshot: Snapshot, masters: Masters, on: date) -> Terms:
-    """Price a contract and look it up; raises `Undecidable` when there is no quote or nobody lists it."""
-    quote = snapshot.chain.get((chosen.strike, chosen.right))
-    if quote is None:
-        raise Undecidable(f"no quote for {_name(chosen)}", code="no_usable_quote")
+def terms(side: Side, quote: Quote, listings: dict[str, Listing]) -> Terms:
+    """The same price for everybody, on the coarsest tick of the venues."""
+    return Terms(
+        side=side,
+        reference_price=quote.ask if side is Side.BUY else quote.bid,
+        limit_price=marketable_limit(side, quote, max(each.tick for each in listings.values())),
+        listings=listings,
+    )
+
+
+def listed(chosen: Contract, masters: Masters, on: date) -> dict[str, Instrument]:
+    """A contract at the venues that list it."""
     most = freeze_quantity(chosen.index, on)
-    listed = {
+    return {
         venue: master[chosen] for venue, master in masters.items() if chosen in master and _sane(master[chosen], most)
     }
-    if not listed:
-        raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
-    tick = max(instrument.tick for instrument in listed.values())
-    return Terms(
-        freeze_quantity=_freeze_quantity(chosen.index, on, listed.values()),
-        reference_price=quote.ask if side is Side.BUY else quote.bid,
-        limit_price=marketable_limit(side, quote, tick),
-        listings={venue: _listing(each) for venue, each in listed.items()},
-    )
 
 
 def _sane(instrument: Instrument, freeze: int) -> bool:
@@ -166,7 +170,8 @@ def _name(chosen: Contract) -> str:
     return f"{chosen.index} {chosen.expiry:%d %b %Y} {chosen.strike} {chosen.right}"
 
 
-def _listing(instrument: Instrument) -> Listing:
+def listing(instrument: Instrument) -> Listing:
+    """How a venue names a contract, as a decision keeps it."""
     return Listing(
         exchange=instrument.exchange,
         symbol=instrument.symbol,

@@ -9,7 +9,7 @@ from quantleap.domain.basket import Basket, BasketVersion
 from quantleap.domain.broker import Answer, Broker, Instrument, Request
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
 from quantleap.domain.halts import Halt
 from quantleap.domain.idempotency import Attempt, Record
 from quantleap.domain.instruments import Master
@@ -254,16 +254,16 @@ class Halts(Protocol):
     """Where trading stops."""
 
     def put(self, halt: Halt) -> None:
-        """Set or replace the halt of a scope: one write."""
+        """Set or replace the halt of a scope, for all readers at once."""
 
     def get(self, scope: str) -> Halt:
         """Read one, strongly consistent; raises `NotFound`."""
 
     def lift(self, scope: str) -> Halt:
-        """Take a halt away and return it: one write; raises `NotFound`."""
+        """Take a halt away for all readers at once and return it; raises `NotFound`."""
 
-    def list(self) -> Sequence[Halt]:
-        """Every halt by scope, strongly consistent: one query."""
+    def list(self, reader: int = 0) -> Sequence[Halt]:
+        """Every halt by scope, strongly consistent: one query. Readers with different numbers share the load."""
 
 
 class Rehearsals(Protocol):
@@ -341,6 +341,12 @@ class Runs(RunRecords, DayRuns, Protocol):
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Store tickets that are not there yet; returns all as stored."""
+
+    def join(self, tickets: Iterable[Ticket], boundary: datetime) -> None:
+        """Note that tickets trade at their accounts at a boundary; noting one twice is once."""
+
+    def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
+        """By a ticket's name, its place among all that were noted for its account and boundary."""
 
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         """Store what became of a ticket and what is told of it; `Conflict` when a successor serves or settled it."""

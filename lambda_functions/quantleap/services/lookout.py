@@ -15,6 +15,9 @@ from quantleap.services.gate import NS, from_ns
 EVERY_NS = NS // 2
 """A halt is seen within half a second of its write, and works within one."""
 
+WIDTH, GOLDEN = 0.4, 0.618034
+"""Workers look at other instants of the middle of a half second: far from the boundary, and spread evenly."""
+
 BLIND_AFTER_NS = 2 * NS
 
 UNREADABLE = "halts_unreadable"
@@ -23,10 +26,12 @@ UNREADABLE = "halts_unreadable"
 class Lookout:
     """Knows the halts of half a second ago; looks between the half seconds, so that no look falls on a boundary."""
 
-    def __init__(self, halts: Halts, timer: Timer, template_id: str) -> None:
+    def __init__(self, halts: Halts, timer: Timer, template_id: str, shard: int) -> None:
         self._halts = halts
         self._timer = timer
         self._template_id = template_id
+        self._shard = shard
+        self._phase_ns = int(EVERY_NS * (0.5 + WIDTH * (shard * GOLDEN % 1 - 0.5)))
         self._known: Sequence[Halt] = ()
         self._seen_ns = 0
         self._looking = asyncio.Lock()
@@ -34,15 +39,17 @@ class Lookout:
     async def look(self) -> None:
         """Read every halt; what goes wrong is raised."""
         asked_ns = self._timer.now_ns()
-        self._known = await asyncio.to_thread(self._halts.list)
+        self._known = await asyncio.to_thread(self._halts.list, self._shard)
         self._seen_ns = asked_ns
 
     async def keep_looking(self) -> None:
         """Look twice a second, until cancelled; a look that fails leaves what was known to grow old."""
+        due_ns = self._timer.now_ns()
         while True:
-            now = self._timer.now_ns()
-            await asyncio.sleep((EVERY_NS - (now - EVERY_NS // 2) % EVERY_NS) / NS)
+            due_ns += EVERY_NS - (due_ns - self._phase_ns) % EVERY_NS
+            await asyncio.sleep((due_ns - self._timer.now_ns()) / NS)
             await asyncio.gather(self.look(), return_exceptions=True)
+            due_ns = max(due_ns, self._timer.now_ns())
 
     async def asked(self, ticket: Ticket) -> str | None:
         """Why this ticket may place nothing now, or None; where what is known is too old, look first."""

@@ -4,17 +4,26 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from quantleap.domain import closing, planning
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.broker import Broker
 from quantleap.domain.execution import Decision, Seat, Ticket
-from quantleap.domain.partner import Tenant
+from quantleap.domain.readiness import in_the_way
 from quantleap.domain.subscription import Status
 from quantleap.services.desk import Desk, Errand, Name
 
 UNREADABLE = "broker_session_unreadable"
 """The account logged in, and the token cannot be had from the vault."""
+
+
+class Hours(NamedTuple):
+    """When an account is needed: at the boundary, and again when it leaves, where it is to leave."""
+
+    enters: datetime
+    leaves: datetime | None = None
+
 
 READERS = 16
 """Threads that look up what earlier exits closed."""
@@ -58,12 +67,12 @@ def checked(
     ticket: Ticket,
     accounts: Mapping[Name, BrokerAccount],
     sessions: Mapping[Name, Session],
-    at: datetime,
+    hours: Hours,
 ) -> Ticket:
-    """The ticket, skipped when its account cannot trade at the boundary."""
+    """The ticket, skipped when its account cannot trade at the boundary, or not leave what it enters."""
     if ticket.settled:
         return ticket
-    reason = not_ready_because(ticket, accounts, at) or _unserved_because(desk, ticket)
+    reason = not_ready_because(ticket, accounts, hours) or _unserved_because(desk, ticket)
     if reason is None and name(ticket) not in sessions:
         reason = UNREADABLE
     return ticket if reason is None else ticket.skip(reason)
@@ -80,15 +89,14 @@ def _unserved_because(desk: Desk, ticket: Ticket) -> str | None:
 
 def broker(desk: Desk, ticket: Ticket) -> Broker:
     """The broker of a ticket, the real one or the simulated."""
-    return desk.brokers.broker(ticket.broker_id, Tenant.of(ticket.tenant).environment)
+    return desk.brokers.broker(*ticket.venue)
 
 
-def not_ready_because(ticket: Ticket, accounts: Mapping[Name, BrokerAccount], at: datetime) -> str | None:
-    """Why the account of a ticket cannot trade at a time, or None."""
+def not_ready_because(ticket: Ticket, accounts: Mapping[Name, BrokerAccount], hours: Hours) -> str | None:
+    """Why the account of a ticket cannot trade in those hours, or None."""
     account = accounts.get(name(ticket))
-    if account is None or account.tenant != ticket.tenant:
-        return "broker_account_missing"
-    return account.not_ready_because(at)
+    mine = account if account is not None and account.tenant == ticket.tenant else None
+    return in_the_way(mine, hours.enters, hours.leaves or hours.enters)
 
 
 def name(ticket: Ticket) -> Name:

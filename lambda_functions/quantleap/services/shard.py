@@ -24,7 +24,7 @@ from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import NS, Fenced, Gate, from_ns, to_ns
 from quantleap.services.lookout import Lookout, Unwatched
-from quantleap.services.roster import UNREADABLE, name
+from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
 
 SETTLE = timedelta(seconds=1)
@@ -57,11 +57,11 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     lease = await asyncio.to_thread(
         desk.runs.take_lease, errand.run_id, errand.shard, errand.holder, errand.attempt, now, errand.ends
     )
-    lookout = Lookout(desk.halts, desk.timer, errand.template_id)
+    lookout = Lookout(desk.halts, desk.timer, errand.template_id, errand.shard)
     warm = await _warm(desk, errand, lease, lookout)
     if lease.armed_until is not None:
         await _recover(desk, warm.traders, lease.armed_until)
-    await _last_look(desk, errand, warm.traders, lookout)
+    await _last_look(desk, errand, warm, lookout)
     failures = await _fire(desk, errand, warm, lease, lookout)
     served = [trader.settled() for trader in warm.traders if trader not in failures]
     settled = await _settle(desk, errand, warm.decision, served)
@@ -88,21 +88,28 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     accounts, sessions = await asyncio.gather(
         asyncio.to_thread(desk.accounts.many, names), asyncio.to_thread(desk.vault.sessions, names)
     )
-    ready = [roster.checked(desk, t, accounts, sessions, errand.boundary).served_under(lease.token) for t in drafts]
-    tickets = await asyncio.to_thread(desk.runs.write_tickets, ready)
+    hours = Hours(errand.boundary, decision.leaves_at)
+    ready = [_untold(roster.checked(desk, t, accounts, sessions, hours), errand) for t in drafts]
+    tickets = await asyncio.to_thread(desk.runs.write_tickets, [t.served_under(lease.token) for t in ready])
     traders = [_trader(desk, errand, t, sessions, lookout) for t in tickets if _tradable(t, sessions)]
-    await asyncio.gather(*(trader.connect() for trader in traders))
+    joining = asyncio.to_thread(desk.runs.join, [trader.ticket for trader in traders], errand.boundary)
+    await asyncio.gather(joining, *(trader.connect() for trader in traders))
     stranded = [_strand(t, lease) for t in tickets if not (t.settled or _tradable(t, sessions))]
     done = [*(t for t in tickets if t.settled), *await _settle(desk, errand, decision, stranded)]
     return Warm(decision, done, traders, unlocked_at)
 
 
+def _untold(ticket: Ticket, errand: Errand) -> Ticket:
+    """An exit that is not sent leaves something open: it is settled together with what is told of it."""
+    return ticket.reopened() if errand.closes and ticket.skipped and telling.left_open(ticket) else ticket
+
+
 def _tradable(ticket: Ticket, sessions: Mapping[Name, Session]) -> bool:
-    return not ticket.settled and name(ticket) in sessions
+    return not (ticket.settled or ticket.skipped) and name(ticket) in sessions
 
 
 def _strand(ticket: Ticket, lease: Lease) -> Ticket:
-    """End a ticket that an earlier attempt stored and whose token has gone since: nobody can look it up."""
+    """End a ticket nobody can trade: it is skipped, or its token has gone since an earlier attempt stored it."""
     state = State.NOT_SENT if lease.armed_until is None else State.UNKNOWN
     intents = tuple(intent.became(state, reason=UNREADABLE) for intent in ticket.intents)
     return ticket.with_intents(intents, settled=True)
@@ -123,6 +130,7 @@ def _trader(desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, 
         timer=desk.timer,
         boundary_ns=boundary_ns,
         opens_ns=boundary_ns + broker.capability.admission_wait_s(ticket.turn, len(ticket.intents)) * NS,
+        begins_within_ns=None if errand.closes else to_ns(errand.boundary + _lateness(desk, errand)) - boundary_ns,
         lookout=Unwatched() if errand.closes else lookout,
         buys="buyback" if errand.closes else "hedge",
     )
@@ -136,27 +144,38 @@ async def _recover(desk: Desk, traders: Sequence[Trader], armed_until: datetime)
     await asyncio.gather(*(trader.recover() for trader in traders))
 
 
-async def _last_look(desk: Desk, errand: Errand, traders: Sequence[Trader], lookout: Lookout) -> None:
-    """Honour what changed since the plan: halts, pauses, cancellations, logins that ended, a template withdrawn.
+async def _last_look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> None:
+    """See who else trades at the same accounts, and honour what changed since the plan."""
+    await desk.timer.until(to_ns(errand.boundary - desk.timing.last_look))
+    tickets = [trader.ticket for trader in warm.traders]
+    shares, _ = await asyncio.gather(
+        asyncio.to_thread(desk.runs.shares, tickets, errand.boundary), _look(desk, errand, warm, lookout)
+    )
+    for trader in warm.traders:
+        trader.among(shares[trader.ticket.name])
+
+
+async def _look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> None:
+    """Turn away whom a halt, a pause, a cancellation, a login that ended or a withdrawn template keeps from entering.
 
     An exit closes what is open whatever was halted, paused or withdrawn since.
     """
     if errand.closes:
         return
-    await desk.timer.until(to_ns(errand.boundary - desk.timing.last_look))
-    tickets = [trader.ticket for trader in traders]
+    tickets = [trader.ticket for trader in warm.traders]
     basket, statuses, accounts, _ = await asyncio.gather(
         asyncio.to_thread(desk.baskets.get, errand.template_id),
         asyncio.to_thread(desk.subscriptions.statuses, {(t.user_id, t.subscription_id) for t in tickets}),
         asyncio.to_thread(desk.accounts.many, {name(ticket) for ticket in tickets}),
         lookout.look(),
     )
-    for trader in traders:
+    hours = Hours(errand.boundary, warm.decision.leaves_at)
+    for trader in warm.traders:
         reason = (
             lookout.stops(trader.ticket)
             or _withdrawn_because(basket, errand)
             or _inactive_because(statuses.get(trader.ticket.subscription_id))
-            or roster.not_ready_because(trader.ticket, accounts, errand.boundary)
+            or roster.not_ready_because(trader.ticket, accounts, hours)
         )
         if reason is not None and trader.untouched:
             trader.skip(reason)
@@ -222,14 +241,18 @@ def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -
     """
     if errand.closes:
         return
-    allowed = desk.timing.recovery if errand.attempt else desk.timing.max_lateness
-    if desk.timer.now_ns() <= to_ns(errand.boundary + allowed):
+    if desk.timer.now_ns() <= to_ns(errand.boundary + _lateness(desk, errand)):
         return
     for trader in traders:
         if trader.untouched:
             trader.skip("worker_late")
         else:
             trader.give_up(State.NOT_SENT, "worker_late")
+
+
+def _lateness(desk: Desk, errand: Errand) -> timedelta:
+    """How late an account may still be entered."""
+    return desk.timing.recovery if errand.attempt else desk.timing.max_lateness
 
 
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:

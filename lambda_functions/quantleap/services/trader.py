@@ -23,13 +23,11 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
 )
-from quantleap.domain.execution import Intent, State, Ticket
+from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Line, Lines, Timer
 from quantleap.services.gate import NS, Gate
 from quantleap.services.lookout import Lookout, Unwatched
-
-BACKOFF_S = (0.1, 0.3)
-"""Waits between the three tries of an order that certainly did not arrive."""
+from quantleap.services.retries import Retries
 
 ANSWER_TIMEOUT_S = 5.0
 """After this long an answer is not worth waiting for: the order book knows."""
@@ -59,7 +57,8 @@ class Trader:
 
     The book may lie on another host than the orders go to; then it has a line of its own. `buys` is what its buy
     orders are: hedges on the way in, buybacks on the way out. Either way sells wait for them. `lookout` says at any
-    moment why no further order may leave. `opens_ns` is when the broker admits its first order.
+    moment why no further order may leave. `opens_ns` is when the broker admits its first order, `begins_within_ns` how
+    long after that it may still leave. The account's limits are divided among all that `share` it.
     """
 
     ticket: Ticket
@@ -71,6 +70,8 @@ class Trader:
     timer: Timer
     boundary_ns: int
     opens_ns: int = 0
+    begins_within_ns: int | None = None
+    share: Share = field(default_factory=Share)
     lookout: Lookout | Unwatched = field(default_factory=Unwatched)
     buys: str = "hedge"
     session_died: bool = False
@@ -86,6 +87,11 @@ class Trader:
             request = self.broker.place(self.session, order_request(intent))
             self.payloads[intent.intent_id] = self.lines.prepare(request)
         self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
+
+    def among(self, share: Share) -> None:
+        """Leave the others of the account their part of its limits."""
+        self.share = share
+        self.opens_ns = max(self.opens_ns, self.boundary_ns + self.broker.capability.orders.begins_s(share.place) * NS)
 
     @property
     def pending(self) -> list[Intent]:
@@ -154,7 +160,7 @@ class Trader:
 
     async def _may_go_on(self) -> bool:
         """Whether another order may leave; if not, what is pending ends with the reason."""
-        reason = SessionExpired.reason if self.session_died else await self.lookout.asked(self.ticket)
+        reason = self._over_because() or await self.lookout.asked(self.ticket)
         if reason is None:
             return True
         if self.untouched:
@@ -163,6 +169,13 @@ class Trader:
             self.give_up(State.NOT_SENT, reason)
         return False
 
+    def _over_because(self) -> str | None:
+        """Why the account is done with, whatever is halted or not."""
+        if self.session_died:
+            return SessionExpired.reason
+        late = self.begins_within_ns is not None and self.timer.now_ns() > self.opens_ns + self.begins_within_ns
+        return "entry_window_over" if late and self.untouched else None
+
     async def recover(self) -> None:
         """Adopt what a predecessor placed; with no book to read, nothing more may be sent."""
         if not await self.read_book():
@@ -170,14 +183,14 @@ class Trader:
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
-        waits = iter(BACKOFF_S)
+        retries = Retries(self.ticket.name)
         while True:
             try:
                 booked = await self._booked()
             except BrokerFailure as failure:
                 self._hear(failure)
-                wait = next(waits, None)
-                if wait is None or self.session_died:
+                wait = None if self.session_died else retries.wait_s(failure)
+                if wait is None:
                     return False
                 await asyncio.sleep(wait)
             else:
@@ -216,7 +229,7 @@ class Trader:
         return f"{self.buys}_unfilled"
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
-        waits = iter(BACKOFF_S)
+        retries = Retries(intent.intent_id)
         while True:
             try:
                 if answer is None:
@@ -227,8 +240,8 @@ class Trader:
                 return
             except BrokerFailure as failure:
                 self._hear(failure)
-                wait = next(waits, None)
-                if not failure.retry or wait is None:
+                wait = retries.wait_s(failure) if failure.retry else None
+                if wait is None:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
                     self._note(intent, state, reason=failure.reason)
                     return
@@ -262,7 +275,8 @@ class Trader:
 
     async def _keep_pace(self) -> None:
         """Wait until the broker's and the exchange's limits for one account let another order leave."""
-        await asyncio.sleep(self.broker.capability.orders.wait_s(self.sent_s, self.timer.now_ns() / NS))
+        now_s = self.timer.now_ns() / NS
+        await asyncio.sleep(self.broker.capability.orders.wait_s(self.sent_s, now_s, self.share.of))
 
     async def _look_up(self, intent: Intent, failure: Unknown) -> None:
         self._note(intent, State.UNKNOWN, reason=failure.text, doubted=True)
