@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo bench test lint reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
+.PHONY: help setup environments run demo bench test lint coverage reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -59,6 +59,10 @@ sdk-tests: setup sdks
 journey-tests:
 	@echo "tests: end to end, on a local platform of their own"
 	@.venv/bin/pytest -m e2e
+
+coverage: setup ## show that the quick tests take every branch of domain and services
+	@.venv/bin/pytest -m "not e2e and not sdk" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	@.venv/bin/coverage report --include="*/domain/*,*/services/*" --fail-under=100 --show-missing --skip-covered
 
 reference: setup ## write the documents that are made from the code
 	@PYTHONPATH=.:lambda_functions $(PYTHON) -m tests.integration.recording

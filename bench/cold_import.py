@@ -15,7 +15,7 @@ def baseline() -> None:
 
 
 def function(module: str) -> None:
-    """A handler with all its routes, its settings read and its table at hand."""
+    """A handler with all its routes, its settings read, its table and all else it stands on at hand."""
     import importlib  # noqa: PLC0415 - as above
 
     importlib.import_module(module)

@@ -74,6 +74,10 @@ class Ports:
         """The first one is the one that counts."""
         return plan
 
+    def decided(self, run_id: str) -> Decision | None:  # noqa: ARG002 - the port's arguments
+        """Nothing yet: each run is decided once."""
+        return None
+
     def adopt_decision(self, decision: Decision) -> Decision:
         """The first one is the one that counts."""
         return decision

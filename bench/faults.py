@@ -47,12 +47,13 @@ EXPECTED = (PowerCut, Conflict, Fenced, BaseExceptionGroup)
 HOW = """\
 Shards of {subscribers} subscribers with an iron condor each go through the real worker (`services.shard`,
 `services.trader`, `services.gate`) in virtual time, on stores in memory, at a broker that answers after a log-normal
-time, loses orders and answers, answers nonsense or never, refuses, rejects later, leaves orders open, and cannot show
+time, loses orders and answers, answers nonsense or never, refuses, rejects later, fills late or never, and cannot show
 its book. {cut:.0%} of the workers lose their power at a call, a write or an answer drawn by chance and are started
 again, up to {attempts} times; one in ten is started a second time while it still works. When all have ended the
 broker's book is held against the stored tickets. A duplicate is a second order with an intent's tag. A loss is an
-intent without a final state or report, or one whose state says something else than the book. `unknown` is no loss: it
-says so.
+intent without a final state or report, one whose state says something else than the book, or one that was filled by
+another number of units than is stored, however late. `unknown`, `open` and `acknowledged` are no loss: they say that
+nobody knows, somebody is told, and an exit asks the book first.
 """
 
 
@@ -167,11 +168,13 @@ def _judged(store: Store, broker: FaultyBroker, crashes: int) -> Tally:
     """Hold the stored tickets against the broker's book."""
     intents = [intent for ticket in store.tickets.values() for intent in ticket.intents]
     wrong = sum(_contradicts(intent.state, booked=intent.tag in broker.placed) for intent in intents)
+    filled = broker.filled()
+    unseen = sum(not i.state.uncertain and i.filled_quantity != filled[i.tag] for i in intents)
     strangers = len(broker.placed.keys() - {intent.tag for intent in intents})
     return Tally(
         sends=broker.sends,
         duplicates=sum(count - 1 for count in broker.placed.values()),
-        lost=wrong + strangers + _missing(store),
+        lost=wrong + unseen + strangers + _missing(store),
         crashes=crashes,
         states=Counter(intent.state.value for intent in intents),
     )
@@ -192,7 +195,7 @@ def _contradicts(state: State, *, booked: bool) -> bool:
         return False
     if state is State.PLANNED:
         return True
-    return booked is not (state.placed or state is State.REJECTED)
+    return booked is not (state.placed or state in {State.REJECTED, State.CANCELLED})
 
 
 if __name__ == "__main__":

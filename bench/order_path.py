@@ -21,10 +21,11 @@ from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.adapters.lines import AsyncLines
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain import planning
-from quantleap.domain.basket import Side
 from quantleap.domain.execution import Ticket
 from quantleap.domain.ids import order_tag
 from quantleap.domain.ports import Line
+from quantleap.domain.trading import Side
+from quantleap.services.channel import Channel
 from quantleap.services.gate import Gate, to_ns
 from quantleap.services.trader import Trader
 
@@ -90,8 +91,7 @@ class Floor:
     def _trader(self, number: int, line: Line) -> Trader:
         (ticket,) = planning.tickets(crowd.decided(self._store), self._store.seats[number], 0)
         session = self._store.sessions[ticket.user_id, ticket.client_id]
-        return Trader(
-            ticket=self._full(ticket),
+        channel = Channel(
             broker=self._broker,
             session=session.model_copy(update={"access_token": f"{session.access_token}-{self._passes}"}),
             line=line,
@@ -99,6 +99,13 @@ class Floor:
             lines=self._lines,
             timer=SystemTimer(),
             boundary_ns=to_ns(self._boundary),
+        )
+        return Trader(
+            ticket=self._full(ticket),
+            channel=channel,
+            timer=channel.timer,
+            boundary_ns=channel.boundary_ns,
+            ends_ns=to_ns(self._boundary + timedelta(hours=1)),
         )
 
     def _full(self, ticket: Ticket) -> Ticket:
@@ -115,8 +122,8 @@ class Floor:
             trader.prepare()
 
         async def one(trader: Trader) -> None:
-            for payload in trader.payloads.values():
-                trader.broker.placed(await trader.line.write(payload))
+            for payload in trader.channel.payloads.values():
+                trader.channel.broker.placed(await trader.channel.line.write(payload))
 
         return lambda: _all(one(trader) for trader in traders)
 
@@ -146,7 +153,7 @@ class Floor:
             traders = self.traders()
             for trader in traders:
                 trader.prepare()
-            payloads = [list(trader.payloads.values()) for trader in traders]
+            payloads = [list(trader.channel.payloads.values()) for trader in traders]
             return lambda: _all(bare.send_all(each) for (_, bare), each in zip(opened, payloads, strict=True))
 
         return prepare

@@ -1,11 +1,9 @@
 """Stage `dev` of `cdk.json` on this machine: what its functions are told, and the folders they run from."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.processes import ROOT
 from cdk_stack.bundling import function_code
@@ -39,7 +37,4 @@ def told() -> Mapping[str, str]:
 def packaged() -> Iterator[list[Path]]:
     """Where the functions import from, as deployed: their own code without what is left out of it, and the layer."""
     code = function_code(local())
-    with TemporaryDirectory() as folder:
-        own = Path(folder) / "task"
-        shutil.copytree(code.source, own, ignore=shutil.ignore_patterns("__pycache__"))
-        yield [own, code.layer / "python"]
+    yield [code.source, code.layer / "python"]

@@ -1,4 +1,4 @@
-"""What the stage tells its functions, by the names that `quantleap.runtime.settings` reads."""
+"""What the stage tells its functions, by the names that `quantleap.runtime.settings` and our libraries read."""
 
 from cdk_stack.stage import Stage
 
@@ -25,5 +25,6 @@ def environment(stage: Stage, *, table: str, plans: str, vault_key: str | None =
         "MAX_LATENESS_S": str(stage.max_lateness_s),
         "SHARD_SIZE": str(stage.shard_size),
         "LOG_LEVEL": stage.log_level,
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",  # we have none; looking for them opens a file of every package we carry
     }
     return {name: value for name, value in told.items() if value is not None}

@@ -7,16 +7,7 @@ from itertools import count
 from typing import Any
 
 from quantleap.domain.account import BrokerAccount, NewBrokerAccount, User
-from quantleap.domain.basket import (
-    Basket,
-    Leg,
-    MarketplaceConfig,
-    Pricing,
-    PricingType,
-    Product,
-    Side,
-    Strategy,
-)
+from quantleap.domain.basket import Basket, Leg, MarketplaceConfig, Pricing, PricingType, Strategy
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.execution import Due, Intent, Kind, Plan, State, Ticket
 from quantleap.domain.ids import PLATFORM_OWNER
@@ -28,6 +19,7 @@ from quantleap.domain.subscription import (
     Subscription,
     next_billing_date,
 )
+from quantleap.domain.trading import Product, Side
 
 NINE_TWENTY = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
 """09:20 on a Monday, IST."""

@@ -23,7 +23,7 @@ from quantleap.domain.broker import Answer, Broker, NotSent, Request, Unknown
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Conflict, Unavailable
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Lease, Report, Seat, Share, Ticket, Timing
+from quantleap.domain.execution import Decision, Due, Kind, Lease, Plan, Report, Seat, Share, Ticket, Timing
 from quantleap.domain.halts import Halt
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment
@@ -131,6 +131,8 @@ class Behaviour:
     lose_order: bool = False
     refusal: str | None = None
     book_status: str = "COMPLETE"
+    fills_after_s: float = 0.0
+    """How long it rests before it is complete."""
     body: bytes | None = None
 
 
@@ -142,12 +144,18 @@ class FakeZebu:
     arrivals: list[datetime] = field(default_factory=list)
     behave: Callable[[dict[str, str], int], Behaviour] = lambda _order, _count: Behaviour()
     refuse_connections: bool = False
+    connects_in_s: float = 0.0
     hangs_up_after_s: float = float("inf")
     """How long an unused connection stays open."""
     book_fails: int = 0
     book_failure: int = 502
     """The status of a look into the book that fails."""
     tries: int = 0
+    fills_at: dict[str, int] = field(default_factory=dict)
+    """By order id, when one that rests is filled."""
+    cancelled: list[str] = field(default_factory=list)
+    reads: list[datetime] = field(default_factory=list)
+    """When somebody looked into a book."""
 
     def answer(self, payload: bytes) -> tuple[float, Answer | None]:
         """Seconds until the answer, and the answer, or None when the connection breaks instead."""
@@ -155,10 +163,13 @@ class FakeZebu:
         fields = json.loads(body.removeprefix(b"jData="))
         if b"/PlaceOrder" in head:
             return self._place(fields)
+        if b"/CancelOrder" in head:
+            return self._cancel(fields["norenordno"])
+        self.reads.append(from_ns(_now_ns()))
         if self.book_fails:
             self.book_fails -= 1
             return 0.05, Answer(self.book_failure, {}, b"<html>")
-        mine = [order for order in self.orders if order["actid"] == fields["uid"]]
+        mine = [self._as_it_stands(order) for order in self.orders if order["actid"] == fields["uid"]]
         empty = {"stat": "Not_Ok", "emsg": "no data"}
         return 0.05, Answer(200, {}, json.dumps(mine or empty).encode())
 
@@ -170,12 +181,14 @@ class FakeZebu:
         if how.lose_order:
             return how.latency_s, None
         number = f"O{len(self.orders) + 1}"
+        if how.fills_after_s:
+            self.fills_at[number] = _now_ns() + int(how.fills_after_s * 1e9)
         self.orders.append(
             {
                 **fields,
                 "norenordno": number,
-                "status": how.book_status,
-                "fillshares": fields["qty"] if how.book_status == "COMPLETE" else "0",
+                "status": "OPEN" if how.fills_after_s else how.book_status,
+                "fillshares": fields["qty"] if how.book_status == "COMPLETE" and not how.fills_after_s else "0",
                 "avgprc": fields["prc"],
                 "rejreason": "RMS: margin shortfall" if how.book_status == "REJECTED" else "",
             }
@@ -185,6 +198,20 @@ class FakeZebu:
             return how.latency_s, None
         reply = json.dumps({"stat": "Ok", "norenordno": number}).encode()
         return how.latency_s, Answer(200, {}, reply if how.body is None else how.body)
+
+    def _cancel(self, number: str) -> tuple[float, Answer | None]:
+        order = next(order for order in self.orders if order["norenordno"] == number)
+        if self._as_it_stands(order)["status"] != "OPEN":
+            return 0.05, Answer(200, {}, json.dumps({"stat": "Not_Ok", "emsg": "Rejected : not open"}).encode())
+        self.cancelled.append(number)
+        order["status"] = "CANCELED"
+        return 0.05, Answer(200, {}, json.dumps({"stat": "Ok", "result": number}).encode())
+
+    def _as_it_stands(self, order: dict[str, str]) -> dict[str, str]:
+        rests = order["status"] == "OPEN" and _now_ns() < self.fills_at.get(order["norenordno"], 1 << 63)
+        return (
+            order if order["status"] != "OPEN" or rests else {**order, "status": "COMPLETE", "fillshares": order["qty"]}
+        )
 
 
 class FakeLine:
@@ -202,6 +229,7 @@ class FakeLine:
             message = "refused"
             raise NotSent(message)
         if not self._is_open:
+            await asyncio.sleep(self._broker.connects_in_s)
             self._is_open, self._used_ns = True, _now_ns()
 
     def write(self, payload: bytes) -> Awaitable[Answer]:
@@ -261,6 +289,9 @@ class Store:
     claims: dict[str, list[str]] = field(default_factory=dict)
     joined: dict[str, set[str]] = field(default_factory=dict)
     """By client id, the tickets that trade there at the boundary."""
+    adopted: dict[str, Ticket] = field(default_factory=dict)
+    leaving: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """By exit run, the strategies it was planned for."""
     reports: dict[int, Report] = field(default_factory=dict)
     lease: dict[str, Any] = field(default_factory=dict)
     basket: Basket | None = None
@@ -310,7 +341,8 @@ class FakeDesk:
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         for ticket in tickets:
             self._power.step()
-            stored = self._store.tickets.setdefault(ticket.name, ticket)
+            superseded = self._store.adopted.get(ticket.run_id + ticket.name, ticket)
+            stored = self._store.tickets.setdefault(ticket.name, superseded)
             if not stored.settled:
                 self._fence(overtaken=stored.lease > ticket.lease)
                 self._store.tickets[ticket.name] = stored.served_under(ticket.lease)
@@ -329,10 +361,6 @@ class FakeDesk:
         self._power.step()
         return runs[: runs.index(exit_run)]
 
-    def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
-        self._power.step()
-        return next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
-
     def join(self, tickets: Iterable[Ticket], boundary: datetime) -> None:
         for ticket in tickets:
             self._power.step()
@@ -343,6 +371,29 @@ class FakeDesk:
         self._power.step()
         joined = {ticket.name: sorted(self._store.joined[ticket.client_id]) for ticket in tickets}
         return {name: Share(together.index(name), len(together)) for name, together in joined.items()}
+
+    def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
+        self._power.step()
+        written = next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
+        return written or self._store.adopted.get(run_id + name)
+
+    def adopt_ticket(self, ticket: Ticket) -> Ticket:
+        self._power.step()
+        stored = self._store.adopted.setdefault(ticket.run_id + ticket.name, ticket)
+        self._power.step()
+        return stored
+
+    def plan(self, run_id: str) -> Plan:
+        self._power.step()
+        due = Due(
+            run_id=run_id,
+            kind=Kind.EXIT,
+            boundary=T,
+            template_id="bsk_1",
+            version=1,
+            strategies=self._store.leaving[run_id],
+        )
+        return Plan(due=due, plan_id="p1", shards=1, tenants={}, venues=())
 
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         self._power.step()

@@ -17,10 +17,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 from sandbox.broker.behaviour import FillMode, Rejection
 
 

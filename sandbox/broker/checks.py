@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from quantleap.domain.basket import Side
 from quantleap.domain.contracts import TICK
+from quantleap.domain.trading import Side
 from sandbox.broker.listing import Listing
 
 WHOLE = re.compile(r"\d{1,9}", re.ASCII)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.contracts import Contract, ExpiryType, expiry_date
 from quantleap.domain.sessions import AlwaysOpen
+from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks
 from sandbox.broker.book import Order, OrderType, Status, Ticket, Validity
 from sandbox.broker.checks import Fields, Wrong

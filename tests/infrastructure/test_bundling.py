@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import stage
 from cdk_stack.bundling import (
     AWS_PLATFORM,
     BundlingFailed,
@@ -48,6 +49,15 @@ def test_bytecode_lies_beside_what_is_deployed(requirements: Path, tmp_path: Pat
 
     assert [path.name for path in layer.rglob("*.pyc")] == ["module.cpython-313.pyc"]
     assert sorted(path.name for path in own.rglob("*") if path.is_file()) == ["module.cpython-313.pyc", "module.py"]
+
+
+def test_cold_starts_are_measured_with_the_bytecode_that_is_deployed() -> None:
+    with stage.packaged() as folders:
+        for folder, package in zip(folders, ("quantleap", "pydantic"), strict=True):
+            sources = {path.stem for path in (folder / package).glob("*.py")}
+            compiled = {path.name.partition(".")[0] for path in (folder / package / "__pycache__").glob("*.pyc")}
+            assert sources
+            assert compiled == sources
 
 
 def test_any_change_of_our_own_files_is_another_deployment(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cdk_stack.constructs.gateway_responses import ANSWERS
-from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.execution import Due, Intent, Kind, Plan, Report, Ticket
 from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.subscription import Subscription, SubscriptionFilter
+from quantleap.domain.trading import Side
 from quantleap.runtime import wiring
 from sandbox.client import Client, Reply
 from tests.builders import an_intent

@@ -12,7 +12,7 @@ from quantleap.adapters.event_items import TableOutbox
 from quantleap.adapters.items import stored
 from quantleap.adapters.rehearsals import TableRehearsals
 from quantleap.adapters.table import Table
-from quantleap.domain.basket import Leg, Product, Side
+from quantleap.domain.basket import Leg
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Unavailable
@@ -22,6 +22,7 @@ from quantleap.domain.rehearsal import Rehearsal
 from quantleap.domain.sessions import CalendarExhausted, TradingCalendar
 from quantleap.domain.strikes import FixedStrike
 from quantleap.domain.subscription import Action
+from quantleap.domain.trading import Product, Side
 from quantleap.services.precision_timer import Timer
 from quantleap.services.rehearsal import Stage, boundary_after, rehearse
 from tests.builders import NINE_TWENTY, OTHERS, TEMPLATE, ZEBU, a_strategy, an_account

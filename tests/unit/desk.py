@@ -14,9 +14,9 @@ from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.adapters.http import UrllibHttp
 from quantleap.adapters.lines import AsyncLines
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Side
 from quantleap.domain.broker import Answer, BookedOrder, Instrument, OrderRequest, Request
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.trading import Side
 from tests.unit.simulator import TEST_APP, Remote
 
 RETURN_TO = "https://portal.example/back/login-7"

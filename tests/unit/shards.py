@@ -4,16 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from quantleap.domain.account import BrokerAccount, Session
-from quantleap.domain.basket import (
-    Basket,
-    BasketDraft,
-    MarketplaceConfig,
-    Product,
-    Side,
-)
+from quantleap.domain.basket import Basket, BasketDraft, MarketplaceConfig
 from quantleap.domain.execution import Decision, Listing, Order, Report, Seat, State, Ticket
 from quantleap.domain.partner import Environment
 from quantleap.domain.subscription import Allocation
+from quantleap.domain.trading import Product, Side
 from quantleap.services.shard import serve
 from tests.engine import (
     FakeZebu,

@@ -10,7 +10,6 @@ import pytest
 
 from quantleap.adapters.brokers.angel_one import AngelOne
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -31,6 +30,7 @@ from quantleap.domain.broker import (
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 from sandbox.broker.angel_one.orders import TO_CHANGE, TO_PLACE
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

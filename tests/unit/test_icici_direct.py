@@ -14,7 +14,6 @@ import pytest
 
 from quantleap.adapters.brokers.icici_direct import IciciDirect
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     Answer,
     AppRefused,
@@ -36,6 +35,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 
 AT = datetime(2026, 11, 23, 3, 0, 0, 987_654, tzinfo=UTC)
 STAMP = "2026-11-23T03:00:00.000Z"

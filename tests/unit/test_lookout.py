@@ -10,7 +10,7 @@ from tests.builders import NINE_TWENTY, TEMPLATE, a_ticket
 from tests.engine import Power, VirtualTimer, play
 
 SECOND = 1_000_000_000
-SHARD = 7
+WORKER = "run_20261123T092000_entry_bsk_1_v1/7"
 
 
 class Halts:
@@ -22,7 +22,7 @@ class Halts:
         self.down = False
 
     def list(self, reader: int) -> Sequence[Halt]:
-        assert reader == SHARD
+        assert reader in range(256)
         self.asked += 1
         if self.down:
             raise Unavailable("the table does not answer")
@@ -42,9 +42,9 @@ class Timer:
         self.now = max(self.now, moment_ns)
 
 
-def lookout(shard: int = SHARD) -> tuple[Lookout, Halts, Timer]:
+def lookout() -> tuple[Lookout, Halts, Timer]:
     halts, timer = Halts(), Timer()
-    return Lookout(halts, timer, TEMPLATE, shard), halts, timer  # type: ignore[arg-type]  # reads alone are asked for
+    return Lookout(halts, timer, TEMPLATE, WORKER), halts, timer  # type: ignore[arg-type]  # reads alone are asked for
 
 
 def test_knowledge_that_grew_old_is_renewed_once_for_all_who_ask() -> None:
@@ -99,13 +99,13 @@ class Watched:
         return ()
 
 
-def looks(shard: int) -> set[float]:
+def looks(worker: str) -> set[float]:
     """Fractions of a second at which a worker looks in three seconds."""
     timer = VirtualTimer(Power())
     halts = Watched(timer)
 
     async def watch() -> None:
-        lookout = Lookout(halts, timer, TEMPLATE, shard)  # type: ignore[arg-type]  # reads alone are asked for
+        lookout = Lookout(halts, timer, TEMPLATE, worker)  # type: ignore[arg-type]  # reads alone are asked for
         with suppress(TimeoutError):
             await asyncio.wait_for(lookout.keep_looking(), 3)
 
@@ -114,11 +114,10 @@ def looks(shard: int) -> set[float]:
     return {round(at % SECOND / SECOND, 3) for at in halts.at}
 
 
-def test_workers_look_twice_a_second_spread_and_never_near_a_boundary() -> None:
-    found = sorted(look for shard in range(100) for look in looks(shard))
+def test_workers_of_many_small_runs_look_twice_a_second_spread_and_never_near_a_boundary() -> None:
+    found = sorted(look for run in range(400) for look in looks(f"run_{run}/0"))
 
-    assert len(found) == 200
     assert min(found) > 0.14
     assert max(found) < 0.86
-    for tenth in range(20):
-        assert sum(tenth / 100 <= look - 0.15 < (tenth + 1) / 100 for look in found) in range(3, 8)
+    for part in range(4):
+        assert 60 < sum(part / 20 <= look - 0.15 < (part + 1) / 20 for look in found) < 140

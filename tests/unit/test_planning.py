@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.basket import Basket, Leg, Side
+from quantleap.domain.basket import Basket, Leg
 from quantleap.domain.broker import Instrument
 from quantleap.domain.capabilities import EXCHANGE_PACE, Budget
 from quantleap.domain.clock import IST
@@ -22,6 +22,7 @@ from quantleap.domain.sessions import TradingCalendar
 from quantleap.domain.sizing import too_large
 from quantleap.domain.strikes import AtmStrike, FixedStrike
 from quantleap.domain.subscription import Allocation
+from quantleap.domain.trading import Side
 from tests.builders import a_basket, a_strategy
 
 AT = datetime(2026, 11, 19, 3, 50, tzinfo=UTC)

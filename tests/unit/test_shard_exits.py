@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from quantleap.domain.basket import (
-    Side,
-)
 from quantleap.domain.events import EventType
 from quantleap.domain.execution import Report, Timing
+from quantleap.domain.trading import Side
 from quantleap.services.shard import serve
 from tests.engine import (
     Behaviour,

@@ -1,15 +1,17 @@
 """What changes in the last seconds before a boundary, and in the middle of a run, to the millisecond."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from quantleap.domain.errors import Unavailable
 from quantleap.domain.events import EventType
 from quantleap.domain.execution import Report, State
 from quantleap.domain.halts import Halt
+from quantleap.services.gate import NS, to_ns
 from quantleap.services.shard import serve
 from tests.engine import Behaviour, FakeZebu, Store, T, a_desk, an_errand, play
 from tests.unit.shards import WARM, a_store, logged_out, paused, run, states
@@ -175,3 +177,41 @@ def test_a_position_left_half_is_told_and_unwound_where_its_rule_says_so(*, unwi
     halves: list[Any] = [e.data for e in store.events.values() if e.type is EventType.POSITION_INCOMPLETE]
     assert [half["unwinding"] for half in halves] == [unwinds] * 2
     assert [len(half["orders"]) for half in halves] == [1, 1]
+
+
+def test_a_halt_works_on_an_order_that_waits_for_its_pace() -> None:
+    store, broker = a_store(1), FakeZebu()
+    store.joined["C0"] = {f"another run's {n:02}" for n in range(11)}
+
+    while_it_runs(store, broker, timedelta(seconds=1.2), halt)
+
+    assert broker.arrivals
+    assert max(broker.arrivals) < T + timedelta(seconds=2.2)
+
+
+def test_who_connects_again_too_slowly_does_not_enter() -> None:
+    store, broker = a_store(1), FakeZebu(connects_in_s=4.9, hangs_up_after_s=5)
+
+    assert run(store, broker).skipped == {"entry_window_over": 1}
+    assert not broker.orders
+
+
+def test_who_was_kept_out_because_halts_could_not_be_read_stays_out_when_they_can() -> None:
+    store, broker = a_store(1), FakeZebu()
+    desk = a_desk(store, broker)
+    read, failed = desk.halts.list, list[int]()
+
+    def unreadable_until_asked_at_the_boundary(reader: int = 0) -> Sequence[Halt]:
+        at = desk.timer.now_ns() - to_ns(T)
+        if at > -2.9 * NS and not any(before >= 0 for before in failed):
+            failed.append(at)
+            raise Unavailable("the table does not answer")
+        return read(reader)
+
+    desk.halts.list = unreadable_until_asked_at_the_boundary  # type: ignore[method-assign]  # from the last look on
+
+    report = play(lambda: serve(desk, an_errand()), WARM).report
+
+    assert any(at >= 0 for at in failed)
+    assert report.skipped == {"halts_unreadable": 1}
+    assert not broker.orders

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.domain.broker import NotSent, RateLimited
 from quantleap.domain.capabilities import EXCHANGE_PACE, Budget, Pace
 from quantleap.domain.execution import State
@@ -13,6 +14,7 @@ from quantleap.services.retries import BACKOFF_S, PACED_S, SPREAD, Retries
 from quantleap.services.shard import serve
 from tests.engine import Behaviour, FakeZebu, Store, T, a_desk, an_errand, play
 from tests.unit.shards import WARM, a_store, run, states
+from tests.unit.test_shard_silence import again, dies_after
 
 SECOND = timedelta(seconds=1)
 
@@ -99,11 +101,25 @@ def test_who_could_not_begin_in_the_entry_window_does_not_begin_after_it() -> No
     assert report.skipped == {"entry_window_over": 1}
 
 
-def test_a_book_that_is_asked_too_often_is_read_a_second_later() -> None:
-    store, broker = a_store(1), FakeZebu(book_fails=3, book_failure=429)
+def test_a_successor_waits_for_a_book_that_was_asked_too_often() -> None:
+    store, broker = Store(), FakeZebu()
+    dies_after(store, broker, 1)
+    broker.book_fails, broker.book_failure = len(PACED_S), 429
 
-    assert run(store, broker).counts == {"filled": 4}
-    assert broker.arrivals[2] - broker.arrivals[1] > sum(PACED_S) * SECOND
+    assert again(store, broker, 32 * SECOND).counts == {"filled": 4}
+
+
+def test_books_are_read_no_faster_than_the_account_may_ask_alone_or_with_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Zebu, "capability", Zebu.capability.model_copy(update={"reads": (Pace(1, 1),)}))
+    for others in (0, 2):
+        store, broker = a_store(1), FakeZebu()
+        store.joined["C0"] = {f"another run's {n}" for n in range(others)}
+
+        assert run(store, broker).counts == {"filled": 4}
+        assert min(later - earlier for earlier, later in pairwise(broker.reads)) >= (1 + others) * SECOND
+        assert broker.reads[0] >= T + others * SECOND
 
 
 def test_waits_differ_by_the_trouble_and_from_one_account_to_another() -> None:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from quantleap.domain.basket import Side
 from quantleap.domain.execution import Report, State
+from quantleap.domain.trading import Side
 from quantleap.services.gate import Fenced
 from quantleap.services.shard import serve
 from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive

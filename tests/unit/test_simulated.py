@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quantleap.adapters.brokers.simulated import Simulated
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     AccountBlocked,
     Answer,
@@ -33,6 +32,7 @@ from quantleap.domain.broker import (
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 from tests.unit.wire import (
     AT,
     CALL,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 from sandbox.broker.behaviour import FillMode, Rejection
 from sandbox.broker.book import Happening, Order, OrderBook, OrderType, Status, Ticket, Validity, repeated_tags
 

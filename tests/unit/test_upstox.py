@@ -11,7 +11,6 @@ import pytest
 
 from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     AddressNotAllowed,
     Answer,
@@ -30,6 +29,7 @@ from quantleap.domain.broker import (
     Unknown,
 )
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.trading import Product, Side
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 UPSTOX = Upstox()

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.basket import Basket, BasketDraft, Leg, MarketplaceConfig, Side, UpdatePolicy
+from quantleap.domain.basket import Basket, BasketDraft, Leg, MarketplaceConfig, UpdatePolicy
 from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.contracts import Right
 from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
 from quantleap.domain.model import parse
 from quantleap.domain.sizing import require_tradable, too_large
+from quantleap.domain.trading import Side
 from quantleap.services import baskets
 from tests.builders import NINE_TWENTY, TEMPLATE, Clock, a_basket, a_strategy, a_template, counting
 from tests.fakes import FakeBaskets

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from quantleap.adapters.brokers.directory import Directory
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     Answer,
     BadInput,
@@ -34,6 +33,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.partner import Environment
+from quantleap.domain.trading import Product, Side
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 ZEBU = Zebu()

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quantleap.adapters.brokers.zerodha import Zerodha
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -30,6 +29,7 @@ from quantleap.domain.broker import (
     Unknown,
 )
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 from tests.unit.wire import (
     AT,
     CALL,

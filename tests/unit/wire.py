@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import Answer, BrokerFailure, Instrument, OrderRequest, Request
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.trading import Product, Side
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 """08:30 on a Monday, IST."""

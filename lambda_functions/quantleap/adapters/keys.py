@@ -23,6 +23,7 @@
 | RUN                      | RUN#{run_id}           | RUN                                        |
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
+| RUN_UNWIND               | RUN#{run_id}           | UNWIND                                     |
 | RUN_EXIT                 | RUN#{run_id}           | EXIT#{MON#15:20}                           |
 | DAY_RUN                  | DAY#{2026-11-23}       | RUN#{run_id}                               |
 | SHARD_LEASE              | RUN#{run_id}#{0000}    | LEASE                                      |
@@ -211,6 +212,11 @@ def run_decision(run_id: str) -> Key:
 def run_report(run_id: str) -> Key:
     """A run's report, once it is closed."""
     return _key(f"RUN#{run_id}", "REPORT")
+
+
+def run_unwind(run_id: str) -> Key:
+    """The run that closes what a run left half."""
+    return _key(f"RUN#{run_id}", "UNWIND")
 
 
 def shard(run_id: str, number: int) -> str:

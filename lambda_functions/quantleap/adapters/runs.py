@@ -115,6 +115,14 @@ class TableRuns:
         item = self._table.get(keys.run_decision(run_id))
         return None if item is None else _body(Decision, item)
 
+    def adopt_unwind(self, run_id: str, due: Due) -> Due:
+        """Store the exit that closes what a run left half, or return the one already stored."""
+        try:
+            self._table.put(_item("RUN_UNWIND", keys.run_unwind(run_id), body=_due(due)), NEW)
+        except ConditionFailed as failure:
+            return _body(Due, failure.old)
+        return due
+
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive.
 
@@ -154,6 +162,14 @@ class TableRuns:
         except ConditionFailed:
             message = "another worker took this shard over"
             raise Conflict(message, code="fenced") from None
+
+    def adopt_ticket(self, ticket: Ticket) -> Ticket:
+        """Store a ticket, or return the one already stored."""
+        try:
+            self._table.put(_ticket_item(ticket), NEW)
+        except ConditionFailed as failure:
+            return _stored(failure)
+        return ticket
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Store tickets that are not there yet and take the unsettled over; returns all as stored.

@@ -24,19 +24,13 @@ from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
 from quantleap.domain.sharding import Shards, grown
 from quantleap.domain.strikes import AtmStrike, StrikeRule
+from quantleap.domain.trading import Product, Side
 
 OPENS = time(9, 15)
 CLOSES = time(15, 40)
 OUTSIDE = f"must lie inside the session, {OPENS:%H:%M} to {CLOSES:%H:%M}"
 MAX_LEGS = 8
 MAX_STRATEGIES = 4
-
-
-class Side(StrEnum):
-    """Which way a leg enters."""
-
-    BUY = "BUY"
-    SELL = "SELL"
 
 
 class Day(StrEnum):
@@ -54,13 +48,6 @@ class Day(StrEnum):
     def of(cls, day: datetime) -> Self:
         """The weekday of an aware instant in the zone it carries."""
         return list(cls)[day.weekday()]
-
-
-class Product(StrEnum):
-    """Closed the same day, or carried."""
-
-    INTRADAY = "INTRADAY"
-    CARRY = "CARRY"
 
 
 class Difficulty(StrEnum):

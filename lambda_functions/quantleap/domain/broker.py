@@ -27,10 +27,10 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.capabilities import Capability
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 
 
 class BrokerFailure(Exception):

@@ -9,9 +9,9 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from quantleap.domain.basket import Product
 from quantleap.domain.clock import IST
 from quantleap.domain.model import Model
+from quantleap.domain.trading import Product
 
 
 class OrderType(StrEnum):

@@ -3,20 +3,23 @@
 Only what a ticket's own orders hold is closed, never an account's net position.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from typing import NamedTuple, Self
 
-from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index
-from quantleap.domain.execution import Decision, Due, Intent, Order, Ticket
+from quantleap.domain.execution import Decision, Due, Intent, Order, State, Ticket
 from quantleap.domain.halts import Trade
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, listed, listing, terms
+from quantleap.domain.trading import Side
 
 NOTHING_TO_CLOSE = "nothing_to_close"
-"""The one reason not to send an exit's orders that leaves nothing open."""
+"""There is nothing, or no more."""
+
+SUPERSEDED = "exit_superseded"
+"""A later exit closes what this one was to close."""
 
 INCOMPLETE = "incomplete"
 """An exit that closes only what stands half."""
@@ -40,11 +43,11 @@ def decide(
     at: datetime,
     on: date,
 ) -> Decision:
-    """The way back, once for all: sides turned round, priced anew; what was sold is bought back first."""
-    orders = [
-        _way_back(each, snapshots[each.contract.index, each.contract.expiry], masters, on)
-        for each in _leaving(entered, due)
-    ]
+    """The way back, once for all: sides turned round, priced anew; what was sold is bought back first.
+
+    Chains that nobody could see are absent: what is open is closed all the same.
+    """
+    orders = [_way_back(each, _quote(each, snapshots), masters, on) for each in _leaving(entered, due)]
     orders.sort(key=lambda order: order.side is Side.SELL)
     return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
 
@@ -62,52 +65,110 @@ def _leaving(entered: Decision, due: Due) -> list[Order]:
     return [order for order in entered.orders if order.strategy in due.strategies]
 
 
-def _way_back(order: Order, snapshot: Snapshot, masters: Masters, on: date) -> Order:
-    """An order turned round, whatever of it the chain or a broker's list has ceased to show.
+def _quote(order: Order, snapshots: Mapping[tuple[Index, date], Snapshot]) -> Quote:
+    """What an order's way back is priced by: what the chain shows of the contract, or what it was entered at.
 
-    Without a quote it is priced as if it had last traded at what it was entered for, and may rest, which is told. Left
-    out, it would keep everything else from being closed.
+    The price it was entered at stands for bid, ask and last where the chain or the contract's row is missing, where
+    the row is of zeros, and, for a purchase, where it has neither ask nor last. The order is then capped by the band
+    around that price and may rest, which is told; left out, it would keep everything else from being closed. A row
+    that has an ask or a last but no bid says that nobody bids, and is believed.
     """
-    unseen = Quote(bid=Decimal(0), ask=Decimal(0), last=order.reference_price)
-    quote = snapshot.chain.get((order.contract.strike, order.contract.right), unseen)
+    index, expiry, strike, right = order.contract
+    snapshot = snapshots.get((index, expiry))
+    seen = None if snapshot is None else snapshot.chain.get((strike, right))
+    if seen is not None and (seen.ask or seen.last or (seen.bid and opposite(order.side) is Side.SELL)):
+        return seen
+    return Quote(bid=order.reference_price, ask=order.reference_price, last=order.reference_price)
+
+
+def _way_back(order: Order, quote: Quote, masters: Masters, on: date) -> Order:
+    """An order turned round; one that a broker's list has ceased to show keeps the name it was entered by."""
     listings = {venue: listing(each) for venue, each in listed(order.contract, masters, on).items()}
     return order.model_copy(update=terms(opposite(order.side), quote, order.listings | listings)._asdict())
 
 
-def ticket(
-    decision: Decision, entry: Ticket, earlier: Sequence[Ticket | None], strategies: Container[int] | None = None
-) -> Ticket:
-    """What is left of an entry ticket, as a ticket of the exit run; with `strategies` only of these.
+class Claim(NamedTuple):
+    """An entry's ticket that an exit is to close, and those of the exits that came before.
 
-    `earlier` are the tickets of exits that were there before, None for one not written yet. While any of them is
-    not settled nobody can say what is left, so nothing is sent.
+    `awaited` are strategies that an exit without a ticket may be about to close.
     """
-    blank = entry.model_copy(update={"run_id": decision.run_id, "intents": (), "skipped": None, "settled": False})
-    reason = decision.refusal or _not_closable_because(entry, earlier)
-    if reason is not None:
-        return blank.skip(reason)
-    settled = [before for before in earlier if before is not None]
-    wanted = [order for order in decision.orders if strategies is None or order.strategy in strategies]
-    left = [(order, sizes) for order in wanted if (sizes := _open_slices(order, entry, settled))]
+
+    entry: Ticket
+    earlier: tuple[Ticket, ...] = ()
+    awaited: frozenset[int] = frozenset()
+
+    @property
+    def tickets(self) -> tuple[Ticket, ...]:
+        """All of them."""
+        return (self.entry, *self.earlier)
+
+    def with_earlier(self, ticket: Ticket) -> Self:
+        """The claim with one more of them."""
+        return self._replace(earlier=(*self.earlier, ticket))
+
+    def waiting_for(self, strategies: Iterable[int]) -> Self:
+        """The claim with more to wait for."""
+        return self._replace(awaited=self.awaited.union(strategies))
+
+    def after(self, known: Mapping[tuple[str, str], Ticket]) -> Self:
+        """The claim with what is now known of some tickets, by run and name."""
+        entry, *earlier = (known.get((each.run_id, each.name), each) for each in self.tickets)
+        return self._replace(entry=entry, earlier=tuple(earlier))
+
+    def blocked_because(self, strategy: int) -> str | None:
+        """Why nobody can say what is left of a strategy, or None: an order of it may be filled yet."""
+        if not self.entry.certain_of(strategy):
+            return "entry_not_settled"
+        waits = strategy in self.awaited or not all(before.certain_of(strategy) for before in self.earlier)
+        return "exit_in_progress" if waits else None
+
+
+def superseded(entry: Ticket, run_id: str) -> Ticket:
+    """The ticket of an exit that another one came before."""
+    return _blank(entry, run_id).skip(SUPERSEDED)
+
+
+def _blank(entry: Ticket, run_id: str) -> Ticket:
+    return entry.model_copy(update={"run_id": run_id, "intents": (), "skipped": None, "settled": False})
+
+
+def ticket(decision: Decision, claim: Claim, *, halves: bool = False) -> Ticket:
+    """What is left of an entry ticket, as a ticket of the exit run; of a strategy only where it stands half, if wanted.
+
+    A strategy of which nobody can say what is left is not closed: its orders are there, not to be sent, with the
+    reason. Other strategies are closed all the same.
+    """
+    entry = claim.entry
+    blank = _blank(entry, decision.run_id)
+    if decision.refusal is not None:
+        return blank.skip(decision.refusal)
+    wanted = [order for order in decision.orders if not halves or order.strategy in entry.incomplete]
+    blocked = {order.strategy: reason for order in wanted if (reason := claim.blocked_because(order.strategy))}
+    left = [(order, sizes) for order in wanted if (sizes := _sizes(order, claim, blocked))]
     if not left:
         return blank.skip(NOTHING_TO_CLOSE)
+    if all(order.strategy in blocked for order, _ in left):
+        return blank.skip(blocked[left[0][0].strategy])
     venue = str(entry.venue)
     if any(venue not in order.listings for order, _ in left):
         return blank.skip("contract_not_listed_at_broker")
     intents = [
-        intent(blank, order, order.listings[venue], position, quantity)
+        _unless(blocked.get(order.strategy), intent(blank, order, order.listings[venue], position, quantity))
         for order, sizes in left
         for position, quantity in enumerate(sizes)
     ]
     return blank.with_intents(tuple(intents), settled=False)
 
 
-def _not_closable_because(entry: Ticket, earlier: Sequence[Ticket | None]) -> str | None:
-    if not entry.settled:
-        return "entry_not_settled"
-    if any(before is None or not before.settled for before in earlier):
-        return "exit_in_progress"
-    return None
+def _sizes(order: Order, claim: Claim, blocked: Container[int]) -> list[int]:
+    """What to close of a leg; all that was wanted of it where nobody knows."""
+    if order.strategy in blocked:
+        return [each.quantity for each in _of_leg(claim.entry, order)]
+    return _open_slices(order, claim.entry, claim.earlier)
+
+
+def _unless(reason: str | None, order: Intent) -> Intent:
+    return order if reason is None else order.became(State.NOT_SENT, reason=reason)
 
 
 def _open_slices(order: Order, entry: Ticket, exits: Iterable[Ticket]) -> list[int]:

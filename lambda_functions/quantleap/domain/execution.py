@@ -1,6 +1,6 @@
 """Runs, seats, intents and their outcomes: the words of execution.
 
-    planned -> acknowledged -> filled | open | rejected
+    planned -> acknowledged -> filled | open | rejected | cancelled
             -> refused | unknown | not sent
     skipped   (never an order at all)
 
@@ -15,12 +15,12 @@ from typing import NamedTuple, Self
 
 from pydantic import AwareDatetime
 
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.contracts import Contract
 from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.subscription import Allocation
+from quantleap.domain.trading import Product, Side
 
 
 class Kind(StrEnum):
@@ -38,6 +38,7 @@ class State(StrEnum):
     FILLED = "filled"
     OPEN = "open"
     REJECTED = "rejected"
+    CANCELLED = "cancelled"
     REFUSED = "refused"
     UNKNOWN = "unknown"
     NOT_SENT = "not_sent"
@@ -46,6 +47,11 @@ class State(StrEnum):
     def placed(self) -> bool:
         """Whether the broker took the order, whatever became of it later."""
         return self in {State.ACKNOWLEDGED, State.FILLED, State.OPEN}
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it may be filled yet, or was without anybody knowing."""
+        return self in {State.ACKNOWLEDGED, State.OPEN, State.UNKNOWN}
 
 
 class Trigger(Model):
@@ -241,15 +247,26 @@ class Ticket(Model):
 
     @property
     def incomplete(self) -> tuple[int, ...]:
-        """The strategies that stand half: something of them is filled, and something is not."""
+        """The strategies that stand half: something of them is or may be filled, and not all of it certainly is."""
         by_strategy: dict[int, list[Intent]] = {}
         for intent in self.intents:
             by_strategy.setdefault(intent.strategy, []).append(intent)
         return tuple(
             number
             for number, intents in by_strategy.items()
-            if any(each.filled_quantity for each in intents) and not all(each.whole for each in intents)
+            if any(each.filled_quantity or each.state.uncertain for each in intents)
+            and not all(each.whole for each in intents)
         )
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is settled, and none of its orders may be filled any more."""
+        return self.settled and not any(intent.state.uncertain for intent in self.intents)
+
+    def certain_of(self, strategy: int) -> bool:
+        """Whether none of a strategy's orders may be filled any more."""
+        mine = [intent for intent in self.intents if intent.strategy == strategy]
+        return not mine or (self.settled and not any(intent.state.uncertain for intent in mine))
 
     @property
     def name(self) -> str:

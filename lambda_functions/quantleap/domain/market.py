@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index, Right
+from quantleap.domain.trading import Side
 
 
 class Quote(NamedTuple):
@@ -58,13 +58,23 @@ BAND = ProtectionBand(ratio=Decimal("0.10"), least=Decimal(5))
 def marketable_limit(side: Side, quote: Quote, tick: Decimal, band: ProtectionBand = BAND) -> Decimal:
     """A limit price that takes what is offered, with a cap, on the tick and never below one tick.
 
-    Market orders are refused for algorithms since April 2026, so this is how one is meant. Where nothing is offered a
-    purchase, which can only be the way out, goes by the last price; a sale then takes whatever is bid.
+    Market orders are refused for algorithms since April 2026, so this is how one is meant.
+    """
+    met = touch(side, quote, tick)
+    if side is Side.BUY:
+        return _on_tick(met + band.around(met), tick, ROUND_CEILING)
+    return max(tick, _on_tick(met - band.around(met), tick, ROUND_FLOOR))
+
+
+def touch(side: Side, quote: Quote, tick: Decimal) -> Decimal:
+    """The price an order would meet, which its limit is worked out from.
+
+    An empty side is met on the way out alone: a purchase then goes by the last price, and a sale that nobody bids for
+    by the least price there is.
     """
     if side is Side.BUY:
-        offered = quote.ask or quote.last
-        return _on_tick(offered + band.around(offered), tick, ROUND_CEILING)
-    return max(tick, _on_tick(quote.bid - band.around(quote.bid), tick, ROUND_FLOOR))
+        return quote.ask or quote.last
+    return quote.bid or tick
 
 
 def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:

@@ -8,17 +8,18 @@ from decimal import Decimal
 from itertools import batched
 from typing import NamedTuple
 
-from quantleap.domain.basket import Basket, OnIncomplete, Side
+from quantleap.domain.basket import Basket, OnIncomplete
 from quantleap.domain.broker import Instrument
 from quantleap.domain.contracts import Contract, Index, Right, expiry_date, freeze_quantity
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
-from quantleap.domain.market import Quote, Snapshot, marketable_limit
+from quantleap.domain.market import Quote, Snapshot, marketable_limit, touch
 from quantleap.domain.readiness import last_exit
 from quantleap.domain.sessions import Calendar
 from quantleap.domain.strike_choice import Chain, choose
 from quantleap.domain.subscription import Allocation
+from quantleap.domain.trading import Side
 
 type Masters = Mapping[str, Mapping[Contract, Instrument]]
 """Each venue's list of contracts."""
@@ -139,10 +140,11 @@ class Terms(NamedTuple):
 
 def terms(side: Side, quote: Quote, listings: dict[str, Listing]) -> Terms:
     """The same price for everybody, on the coarsest tick of the venues."""
+    tick = max(each.tick for each in listings.values())
     return Terms(
         side=side,
-        reference_price=quote.ask if side is Side.BUY else quote.bid,
-        limit_price=marketable_limit(side, quote, max(each.tick for each in listings.values())),
+        reference_price=touch(side, quote, tick),
+        limit_price=marketable_limit(side, quote, tick),
         listings=listings,
     )
 

@@ -1,23 +1,30 @@
-"""What the rules need from the outside, in their own words; adapters and test fakes stand behind it."""
+"""What the rules need from the outside, in their own words; adapters and test fakes stand behind it.
+
+Models are named in annotations alone and never loaded for them: whoever needs one port starts without the models of
+all others.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
-from quantleap.domain.basket import Basket, BasketVersion
-from quantleap.domain.broker import Answer, Broker, Instrument, Request
-from quantleap.domain.contracts import Contract, Index
-from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
-from quantleap.domain.halts import Halt
-from quantleap.domain.idempotency import Attempt, Record
-from quantleap.domain.instruments import Master
-from quantleap.domain.market import Snapshot
-from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
-from quantleap.domain.rate import Counted, DayUsage
-from quantleap.domain.rehearsal import Rehearsal
-from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
+if TYPE_CHECKING:
+    from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
+    from quantleap.domain.basket import Basket, BasketVersion
+    from quantleap.domain.broker import Answer, Broker, Instrument, Request
+    from quantleap.domain.contracts import Contract, Index
+    from quantleap.domain.events import Happening
+    from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
+    from quantleap.domain.halts import Halt
+    from quantleap.domain.idempotency import Attempt, Record
+    from quantleap.domain.instruments import Master
+    from quantleap.domain.market import Snapshot
+    from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
+    from quantleap.domain.rate import Counted, DayUsage
+    from quantleap.domain.rehearsal import Rehearsal
+    from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 
 
 class Page[T](NamedTuple):
@@ -333,11 +340,17 @@ class Runs(RunRecords, DayRuns, Protocol):
     def adopt_decision(self, decision: Decision) -> Decision:
         """Store the decision, or return the one already stored for the run."""
 
+    def adopt_unwind(self, run_id: str, due: Due) -> Due:
+        """Store the exit that closes what a run left half, or return the one already stored."""
+
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive."""
 
     def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
         """Allow this holder to send until then; raises `Conflict` when somebody took the lease over."""
+
+    def adopt_ticket(self, ticket: Ticket) -> Ticket:
+        """Store a ticket, or return the one already stored."""
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """Store tickets that are not there yet; returns all as stored."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from quantleap.domain.closing import NOTHING_TO_CLOSE
+from quantleap.domain.closing import NOTHING_TO_CLOSE, SUPERSEDED
 from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.execution import Decision, Intent, Plan, Report, State, Ticket
 
@@ -24,7 +24,7 @@ def of_ticket(ticket: Ticket, decision: Decision, boundary: datetime, *, closing
 
 def left_open(ticket: Ticket) -> bool:
     """Whether an exit's ticket left something open: an order that is not whole, or a reason to send none."""
-    unsent = ticket.skipped is not None and ticket.skipped != NOTHING_TO_CLOSE
+    unsent = ticket.skipped is not None and ticket.skipped not in {NOTHING_TO_CLOSE, SUPERSEDED}
     return unsent or not all(intent.whole for intent in ticket.intents)
 
 

@@ -106,4 +106,4 @@ def ahead(admin: str, ask: Ask) -> Reply:
     return Reply(200, calendar_views.ahead(calendar.ahead(wiring.baskets(), wiring.calendar(), wiring.clock)))
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(api, wiring.baskets, wiring.calendar, wiring.halts, wiring.runs, wiring.starter, wiring.users)

@@ -139,4 +139,4 @@ def _ports() -> broker_accounts.Ports:
     )
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(api, wiring.accounts, wiring.brokers, wiring.http, wiring.logins, wiring.users, wiring.vault)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from quantleap.domain.model import parse
 from quantleap.domain.relaying import Retelling
-from quantleap.runtime import relay
+from quantleap.runtime import relay, start
 from quantleap.runtime.settings import settings
 from quantleap.services import event_relay
 
@@ -41,3 +41,6 @@ def _retell(wanted: Retelling) -> dict[str, Any]:
     told = event_relay.retell(relay.bus(), relay.outbox(), wanted)
     logger.info("events told again", extra={"tenant": wanted.tenant, **told._asdict()})
     return told._asdict()
+
+
+start.finish(relay.bus, relay.dead_letters)

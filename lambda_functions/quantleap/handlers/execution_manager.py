@@ -50,4 +50,6 @@ def own(person: Person, ask: Ask) -> Reply:
     return Reply(200, views.own(found))
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(
+    api, wiring.baskets, wiring.runs, wiring.starter, wiring.tenant_runs, wiring.user_runs, wiring.users
+)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from quantleap.domain.broker import Broker
 from quantleap.domain.clock import IST
 from quantleap.domain.sessions import CalendarExhausted
-from quantleap.runtime import engine, wiring
+from quantleap.runtime import engine, start, wiring
 from quantleap.services import instruments
 from quantleap.services.lending import Lender
 
@@ -33,3 +33,6 @@ def _in_use() -> list[Broker]:
     """The brokers partners bring; for any other a list is fetched when somebody trades there."""
     brought = {key.broker_id for key in wiring.keys().list()}
     return [broker for broker in wiring.brokers().all() if broker.name in brought]
+
+
+start.finish(engine.masters, wiring.accounts, wiring.brokers, wiring.calendar, wiring.keys, wiring.vault)

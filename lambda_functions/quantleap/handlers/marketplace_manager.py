@@ -81,4 +81,4 @@ def disable(admin: str, ask: Ask) -> Reply:
     return Reply(200, views.withdrawn(done))
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(api, wiring.baskets, wiring.subscriptions)

@@ -70,4 +70,4 @@ def revoke(admin: str, ask: Ask) -> Reply:
     return Reply(200, views.key(revoked))
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(api, wiring.buckets, wiring.hasher, wiring.keys)

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from quantleap.domain.errors import Unauthenticated
-from quantleap.runtime import wiring
+from quantleap.runtime import start, wiring
 from quantleap.services import partner_auth
 from quantleap.services.partner_auth import Proven
 
@@ -51,3 +51,6 @@ def _policy(proven: Proven, method_arn: str) -> dict[str, Any]:
             "secret_version": str(proven.secret_version),
         },
     }
+
+
+start.finish(wiring.hasher, wiring.keys)

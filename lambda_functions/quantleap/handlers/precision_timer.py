@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from quantleap.domain.execution import Due, Plan, Trigger
 from quantleap.domain.model import parse
 from quantleap.domain.sessions import CalendarExhausted
-from quantleap.runtime import engine, outcomes, wiring
+from quantleap.runtime import engine, outcomes, start, wiring
 from quantleap.services import precision_timer
 
 logger = Logger()
@@ -105,3 +105,6 @@ def report(event: Event, context: LambdaContext) -> Event:
         total = precision_timer.close(engine.timer(), wiring.starter(), engine.soonest(), run_id)
         outcomes.tell_run(run_id, total, wiring.clock())
     return {"status": "reported", "runs": event["runs"]}
+
+
+start.finish(engine.timer)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from quantleap.domain.firing import horizon
 from quantleap.domain.rehearsal import Rehearsal
 from quantleap.domain.sessions import CalendarExhausted
-from quantleap.runtime import engine, wiring
+from quantleap.runtime import engine, start, wiring
 from quantleap.runtime.metrics import metrics
 from quantleap.services import rehearsal
 
@@ -54,3 +54,6 @@ def _warn_of_the_calendars_end() -> None:
     warning = horizon(wiring.calendar(), wiring.clock()).warning
     if warning is not None:
         logger.error(engine.CALENDAR_ENDS, extra={"warning": warning})
+
+
+start.finish(engine.stage)

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from quantleap.domain.errors import Conflict
-from quantleap.runtime import engine, outcomes
+from quantleap.runtime import engine, outcomes, start
 from quantleap.services import shard
 from quantleap.services.desk import Errand
 from quantleap.services.gate import Fenced, from_ns
@@ -56,3 +56,6 @@ def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Err
         attempt=attempt["retry"],
         ends=now + timedelta(milliseconds=context.get_remaining_time_in_millis()),
     )
+
+
+start.finish(engine.desk)

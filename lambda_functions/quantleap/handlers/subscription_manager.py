@@ -164,4 +164,13 @@ def _ports() -> subscriptions.Ports:
     )
 
 
-handler = lambda_handler(api)
+handler = lambda_handler(
+    api,
+    wiring.accounts,
+    wiring.baskets,
+    wiring.deep_links,
+    wiring.halts,
+    wiring.rehearsals,
+    wiring.subscriptions,
+    wiring.users,
+)

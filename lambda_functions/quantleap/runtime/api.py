@@ -32,7 +32,7 @@ from quantleap.domain.errors import (
 )
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.domain.rate import Standing
-from quantleap.runtime import doors
+from quantleap.runtime import doors, start, wiring
 from quantleap.runtime.ask import Ask, Event
 from quantleap.runtime.log import logger
 from quantleap.runtime.repeats import repeatable
@@ -178,8 +178,9 @@ class Api:
             raise NotFound("There is no such path, or it has no such method") from None
 
 
-def lambda_handler(api: Api) -> Callable[[Event, LambdaContext], Event]:
-    """What Lambda calls, once a request."""
+def lambda_handler(api: Api, *stands_on: Callable[[], object]) -> Callable[[Event, LambdaContext], Event]:
+    """What Lambda calls, once a request; what the routes and their doors stand on is built beforehand."""
+    start.finish(wiring.buckets, wiring.idempotency, wiring.keys, wiring.reserve, *stands_on)
 
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: Event, context: LambdaContext) -> Event:  # noqa: ARG001 - the decorator reads it

@@ -4,6 +4,7 @@ What cannot be read is taken for a halt: a worker that is blind to an emergency 
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 
 from quantleap.domain.execution import Ticket
@@ -11,12 +12,13 @@ from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Halts, Timer
 from quantleap.services.gate import NS, from_ns
+from quantleap.services.urgent import at_once
 
 EVERY_NS = NS // 2
 """A halt is seen within half a second of its write, and works within one."""
 
-WIDTH, GOLDEN = 0.4, 0.618034
-"""Workers look at other instants of the middle of a half second: far from the boundary, and spread evenly."""
+WIDTH = 0.4
+"""Workers look at other instants of the middle of a half second: far from the boundary, and not all at once."""
 
 BLIND_AFTER_NS = 2 * NS
 
@@ -26,12 +28,13 @@ UNREADABLE = "halts_unreadable"
 class Lookout:
     """Knows the halts of half a second ago; looks between the half seconds, so that no look falls on a boundary."""
 
-    def __init__(self, halts: Halts, timer: Timer, template_id: str, shard: int) -> None:
+    def __init__(self, halts: Halts, timer: Timer, template_id: str, worker: str) -> None:
         self._halts = halts
         self._timer = timer
         self._template_id = template_id
-        self._shard = shard
-        self._phase_ns = int(EVERY_NS * (0.5 + WIDTH * (shard * GOLDEN % 1 - 0.5)))
+        drawn = hashlib.blake2b(worker.encode(), digest_size=8).digest()
+        self._reader = drawn[0]
+        self._phase_ns = int(EVERY_NS * (0.5 + WIDTH * (int.from_bytes(drawn[1:]) / 2**56 - 0.5)))
         self._known: Sequence[Halt] = ()
         self._seen_ns = 0
         self._looking = asyncio.Lock()
@@ -39,7 +42,7 @@ class Lookout:
     async def look(self) -> None:
         """Read every halt; what goes wrong is raised."""
         asked_ns = self._timer.now_ns()
-        self._known = await asyncio.to_thread(self._halts.list, self._shard)
+        self._known = await at_once(self._halts.list, self._reader)
         self._seen_ns = asked_ns
 
     async def keep_looking(self) -> None:

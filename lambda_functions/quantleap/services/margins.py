@@ -20,8 +20,8 @@ from quantleap.domain.execution import Decision, Seat, Ticket
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http
 from quantleap.services.broker_accounts import mark_login_required
+from quantleap.services.channel import order_request
 from quantleap.services.roster import UNREADABLE, name
-from quantleap.services.trader import order_request
 
 SHORT = "margin_short"
 """The account's money does not do for the orders as they would be now."""

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import NamedTuple, TypeGuard
 
 from quantleap.domain import closing, planning, telling
 from quantleap.domain.basket import Basket, Day, slot
-from quantleap.domain.broker import Instrument
+from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.clock import IST, Clock
 from quantleap.domain.contracts import Contract, Index, NotListed
 from quantleap.domain.errors import InvalidRequest, QuantLeapError, Unavailable, Undecidable
@@ -35,11 +36,26 @@ from quantleap.domain.ports import (
 )
 from quantleap.domain.runs import RECENT, asked, entry_of, exit_of, latest_entry, sandbox_boundary, total
 from quantleap.domain.sessions import Calendar, CalendarExhausted, Session
+from quantleap.services.gathering import Gathered, gather
+
+type Chain = tuple[Index, date]
+"""The options of an index that expire on a day."""
 
 PLAN_ID_LENGTH = 8
 
 UNLISTED: Mapping[type[Exception], str] = {NotListed: "series_not_listed", CalendarExhausted: "sessions_unknown"}
 """Why a run is refused whose expiry cannot be told: nothing such is listed, or it lies past the session table."""
+
+CANNOT_BE_DECIDED = (QuantLeapError, NotListed, CalendarExhausted)
+
+LISTS_PATIENCE_S = 7.0
+FEED_PATIENCE_S = 7.0
+"""How long a step waits for all lists and for all chains.
+
+One list that has to be fetched anew may take 5 seconds, a chain twice the feed's 3. So a step whose brokers and whose
+feed all hang has 6 of its 20 seconds left to read and write its runs in, about 50 ms each; and what a step has decided
+before it dies, its next try does not decide again.
+"""
 
 LEAD = timedelta(minutes=2)
 """From the minute the schedule fires to the boundary it serves.
@@ -150,7 +166,7 @@ def _plan(timer: Timer, each: Due, halts: Sequence[Halt]) -> Plan:
         return made
     timer.plans.write_seats(made, shards)
     adopted = timer.runs.adopt_plan(made)
-    _schedule_exits(timer, each)
+    _schedule_exits(timer, adopted.due)
     return adopted
 
 
@@ -199,20 +215,64 @@ def _venues(shards: Iterable[Sequence[Seat]]) -> tuple[Venue, ...]:
     return tuple(sorted({Venue.of(seat.tenant, each) for seat in seats for each in seat.allocations}))
 
 
+class Question(NamedTuple):
+    """A run that is to be decided: by its template, or by what it closes; and the option chains it asks for."""
+
+    due: Due
+    venues: Sequence[Venue]
+    source: Basket | Decision
+    chains: Sequence[Chain]
+
+    @property
+    def on(self) -> date:
+        """The day of its boundary in India."""
+        return self.due.boundary.astimezone(IST).date()
+
+
+class View(NamedTuple):
+    """What a step sees of the brokers' lists and of the market, once for all its runs."""
+
+    lists: Mapping[tuple[Venue, date], Mapping[Contract, Instrument]]
+    market: Gathered[Chain, Snapshot]
+
+
 def decide(timer: Timer, plans: Iterable[Plan]) -> list[Decision]:
     """Strikes, contracts and prices of each run, decided once for all its subscribers.
 
-    A run that cannot be decided is decided to be refused: every subscriber reads why, and other runs go on.
+    A run that cannot be decided is decided to be refused: every subscriber reads why, and other runs go on. One that
+    was decided before stays so and asks for nothing; its decision is written again for the workers, because whoever
+    decided it may have died before that.
     """
-    return [_decide(timer, made) for made in plans]
+    begun = [(made, _begin(timer, made)) for made in plans]
+    view = _look(timer, [each for _, each in begun if isinstance(each, Question)])
+    return [_keep(timer, made, _finish(timer, each, view)) for made, each in begun]
 
 
-def _decide(timer: Timer, made: Plan) -> Decision:
+def _begin(timer: Timer, made: Plan) -> Question | Decision:
+    decided = timer.runs.decided(made.due.run_id)
+    if decided is not None:
+        return decided
     try:
-        decision = choose(timer, made)
-    except (QuantLeapError, NotListed, CalendarExhausted) as refusal:
-        reason = refusal.reason if isinstance(refusal, QuantLeapError) else UNLISTED[type(refusal)]
-        decision = Decision(run_id=made.due.run_id, decided_at=timer.clock(), refusal=reason)
+        return _question(timer, made)
+    except CANNOT_BE_DECIDED as refusal:
+        return _refused(timer, made.due, refusal)
+
+
+def _finish(timer: Timer, begun: Question | Decision, view: View) -> Decision:
+    if isinstance(begun, Decision):
+        return begun
+    try:
+        return _answer(timer, begun, view)
+    except CANNOT_BE_DECIDED as refusal:
+        return _refused(timer, begun.due, refusal)
+
+
+def _refused(timer: Timer, due: Due, refusal: Exception) -> Decision:
+    reason = refusal.reason if isinstance(refusal, QuantLeapError) else UNLISTED[type(refusal)]
+    return Decision(run_id=due.run_id, decided_at=timer.clock(), refusal=reason)
+
+
+def _keep(timer: Timer, made: Plan, decision: Decision) -> Decision:
     adopted = timer.runs.adopt_decision(decision)
     timer.plans.write_decision(made, adopted)
     return adopted
@@ -220,32 +280,63 @@ def _decide(timer: Timer, made: Plan) -> Decision:
 
 def choose(timer: Timer, made: Plan) -> Decision:
     """The contracts and prices of a run as the market stands; raises where they cannot be told."""
-    on = made.due.boundary.astimezone(IST).date()
-    masters = _masters(timer, made)
-    if made.due.closes is not None:
-        entry = timer.runs.plan(made.due.closes)
-        entered = timer.plans.decision(entry.due.run_id, entry.plan_id)
-        snapshots = _snapshots(timer, closing.chains(entered, made.due))
-        return closing.decide(made.due, entered, snapshots, masters, timer.clock(), on)
-    basket = timer.baskets.get(made.due.template_id)
-    if basket.live_version != made.due.version:
+    question = _question(timer, made)
+    return _answer(timer, question, _look(timer, [question]))
+
+
+def _question(timer: Timer, made: Plan) -> Question:
+    due = made.due
+    if due.closes is not None:
+        undecided = Decision(run_id=due.closes, decided_at=timer.clock())  # for which nothing was ever sent
+        entered = timer.runs.decided(due.closes) or undecided
+        return Question(due, made.venues, entered, list(closing.chains(entered, due)))
+    basket = timer.baskets.get(due.template_id)
+    if basket.live_version != due.version:
         raise Undecidable("The template's version moved", code="template_version_moved")
-    snapshots = _snapshots(timer, planning.expiries(basket, made.due.strategies, on, timer.calendar))
-    return planning.decide(made.due, basket, snapshots, masters, timer.calendar, timer.clock(), on)
+    question = Question(due, made.venues, basket, ())
+    return question._replace(chains=list(planning.expiries(basket, due.strategies, question.on, timer.calendar)))
 
 
-def _snapshots(timer: Timer, wanted: Iterable[tuple[Index, date]]) -> dict[tuple[Index, date], Snapshot]:
-    return {(index, expiry): timer.feed.snapshot(index, expiry) for index, expiry in wanted}
+def _answer(timer: Timer, question: Question, view: View) -> Decision:
+    """Raises where an entry lacks a chain; what is open is closed without it."""
+    due, on = question.due, question.on
+    found = ((venue, view.lists.get((venue, on))) for venue in question.venues)
+    masters = {str(venue): listed for venue, listed in found if listed is not None}
+    seen = view.market.answers
+    if isinstance(question.source, Decision):
+        return closing.decide(due, question.source, seen, masters, timer.clock(), on)
+    unseen = next((series for series in question.chains if series not in seen), None)
+    if unseen is not None:
+        raise view.market.refusals.get(unseen, Unavailable("the feed hangs", code="market_feed_failed"))
+    return planning.decide(due, question.source, seen, masters, timer.calendar, timer.clock(), on)
 
 
-def _masters(timer: Timer, made: Plan) -> dict[str, Mapping[Contract, Instrument]]:
-    """The lists of the venues a run trades at; a venue that has none is left out and its seats are skipped."""
-    day = made.due.boundary.astimezone(IST).date()
-    found: dict[str, Mapping[Contract, Instrument]] = {}
-    for venue in made.venues:
-        with suppress(InvalidRequest, Unavailable):
-            found[str(venue)] = timer.masters.master(timer.brokers.broker(*venue), day)
-    return found
+def _look(timer: Timer, questions: Sequence[Question]) -> View:
+    """Lists first, so that prices are as young as can be; each list and each chain once, whoever asks for it."""
+    lists = _lists(timer, {(venue, each.on) for each in questions for venue in each.venues})
+    chains = (series for each in questions for series in each.chains)
+    return View(lists, gather(partial(_snapshot, timer.feed), chains, FEED_PATIENCE_S))
+
+
+def _snapshot(feed: MarketFeed, series: Chain) -> Snapshot:
+    """A chain; one that fails is asked for once more, because a connection that broke says nothing of the market."""
+    with suppress(Unavailable):
+        return feed.snapshot(*series)
+    return feed.snapshot(*series)
+
+
+def _lists(
+    timer: Timer, wanted: Iterable[tuple[Venue, date]]
+) -> dict[tuple[Venue, date], Mapping[Contract, Instrument]]:
+    """The lists of venues; one that has none is left out and its seats are skipped."""
+    brokers: dict[tuple[Venue, date], Broker] = {}
+    for venue, day in sorted(wanted):
+        with suppress(InvalidRequest):
+            brokers[venue, day] = timer.brokers.broker(*venue)
+    by_name = {(broker.name, day): broker for (_, day), broker in brokers.items()}
+    found = gather(lambda name: timer.masters.master(by_name[name], name[1]), by_name, LISTS_PATIENCE_S).answers
+    names = {(venue, day): (broker.name, day) for (venue, day), broker in brokers.items()}
+    return {each: found[name] for each, name in names.items() if name in found}
 
 
 def close(timer: Timer, starter: Starter, lead: timedelta, run: str) -> Report:
@@ -264,7 +355,8 @@ def close(timer: Timer, starter: Starter, lead: timedelta, run: str) -> Report:
 
 
 def _unwind(timer: Timer, starter: Starter, lead: timedelta, entered: Due, strategies: tuple[int, ...]) -> None:
-    """Close what stands half, as soon as a run can be made ready."""
+    """Close what stands half, as soon as a run can be made ready; done again it starts the same run again."""
     boundary = sandbox_boundary(None, timer.clock(), lead)
-    due = exit_of(entered, boundary, strategies, only=closing.INCOMPLETE)
+    soonest = exit_of(entered, boundary, strategies, only=closing.INCOMPLETE)
+    due = timer.runs.adopt_unwind(entered.run_id, soonest)
     starter.start(due, asked(due))

@@ -1,6 +1,6 @@
 """Who of a shard is to trade at which account, and why the others are not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from quantleap.domain import closing, planning
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.broker import Broker
+from quantleap.domain.closing import Claim
 from quantleap.domain.execution import Decision, Seat, Ticket
 from quantleap.domain.readiness import in_the_way
 from quantleap.domain.subscription import Status
@@ -29,15 +30,15 @@ READERS = 16
 """Threads that look up what earlier exits closed."""
 
 
-def drafts(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
-    """Every ticket of the shard as the plan has it, in the order the run has drawn."""
-    found = _exits(desk, errand, decision) if errand.closes else _entries(desk, errand, decision)
-    return sorted(found, key=lambda ticket: planning.draw(errand.run_id, ticket.subscription_id))
-
-
-def _entries(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
+def entries(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
+    """Every ticket of an entry's shard as the plan has it."""
     seats = desk.plans.seats(errand.run_id, errand.plan_id, errand.shard)
-    return [ticket for seat in seats for ticket in _seated(decision, seat, errand.shard)]
+    return _as_drawn(errand, (ticket for seat in seats for ticket in _seated(decision, seat, errand.shard)))
+
+
+def _as_drawn(errand: Errand, tickets: Iterable[Ticket]) -> list[Ticket]:
+    """In the order the run has drawn."""
+    return sorted(tickets, key=lambda ticket: planning.draw(errand.run_id, ticket.subscription_id))
 
 
 def _seated(decision: Decision, seat: Seat, shard: int) -> list[Ticket]:
@@ -47,19 +48,41 @@ def _seated(decision: Decision, seat: Seat, shard: int) -> list[Ticket]:
     return tickets if seat.halted is None else [ticket.skip(seat.halted) for ticket in tickets]
 
 
-def _exits(desk: Desk, errand: Errand, decision: Decision) -> list[Ticket]:
-    """A ticket for each one the entry run placed orders for, whatever became of the subscription since."""
+def claims(desk: Desk, errand: Errand, decision: Decision) -> list[Claim]:
+    """What an exit is to close: each ticket of the entry that placed orders, whatever became of its subscription."""
     entered = desk.runs.tickets(errand.closes or "", errand.shard, None)
     concerned = (t for t in entered if t.intents and closing.concerns(errand.only, t, errand.template_id))
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(partial(_exit, desk, errand, decision), concerned))
+        return list(pool.map(partial(_claim, desk, errand, decision), concerned))
 
 
-def _exit(desk: Desk, errand: Errand, decision: Decision, entry: Ticket) -> Ticket:
-    before = desk.runs.claim_exit(entry, decision.run_id)
-    earlier = [desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name) for run_id in before]
-    halves = entry.incomplete if errand.only == closing.INCOMPLETE else None
-    return closing.ticket(decision, entry, earlier, halves)
+def _claim(desk: Desk, errand: Errand, decision: Decision, entry: Ticket) -> Claim:
+    claim = Claim(entry)
+    for run_id in desk.runs.claim_exit(entry, decision.run_id):
+        claim = _with_earlier(desk, errand, decision, claim, run_id)
+    return claim
+
+
+def _with_earlier(desk: Desk, errand: Errand, decision: Decision, claim: Claim, run_id: str) -> Claim:
+    """The claim with what an earlier exit did of its ticket.
+
+    One that has no ticket yet may have died before. Where this exit closes all that it was to close, it gets a ticket
+    that is settled, so that it can send nothing any more.
+    """
+    entry = claim.entry
+    stored = desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name)
+    if stored is None:
+        theirs, ours = set(desk.runs.plan(run_id).due.strategies), {order.strategy for order in decision.orders}
+        if errand.only == closing.INCOMPLETE or not theirs <= ours:
+            return claim.waiting_for(theirs)
+        stored = desk.runs.adopt_ticket(closing.superseded(entry, run_id))
+    return claim.with_earlier(stored)
+
+
+def exits(errand: Errand, decision: Decision, claimed: Iterable[Claim]) -> list[Ticket]:
+    """Every ticket of an exit's shard."""
+    halves = errand.only == closing.INCOMPLETE
+    return _as_drawn(errand, (closing.ticket(decision, claim, halves=halves) for claim in claimed))
 
 
 def checked(

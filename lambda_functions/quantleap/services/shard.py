@@ -23,12 +23,18 @@ from quantleap.services import roster
 from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import NS, Fenced, Gate, from_ns, to_ns
+from quantleap.services.hindsight import channel_of, look_again
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
+from quantleap.services.urgent import at_once
 
 SETTLE = timedelta(seconds=1)
 """After a predecessor's last possible send, how long an order may still be on its way into the book."""
+
+
+SETTLING = timedelta(seconds=40)
+"""Before a worker's process is gone: whatever still hangs is left off then, so that all can be stored and told."""
 
 
 class Served(NamedTuple):
@@ -57,7 +63,7 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     lease = await asyncio.to_thread(
         desk.runs.take_lease, errand.run_id, errand.shard, errand.holder, errand.attempt, now, errand.ends
     )
-    lookout = Lookout(desk.halts, desk.timer, errand.template_id, errand.shard)
+    lookout = Lookout(desk.halts, desk.timer, errand.template_id, f"{errand.run_id}/{errand.shard}")
     warm = await _warm(desk, errand, lease, lookout)
     if lease.armed_until is not None:
         await _recover(desk, warm.traders, lease.armed_until)
@@ -82,7 +88,7 @@ async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Seque
 async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> Warm:
     """Everything that can be done before the boundary: tickets stored, tokens unlocked, connections open."""
     decision = await asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id)
-    drafts = await asyncio.to_thread(roster.drafts, desk, errand, decision)
+    drafts = await _drafts(desk, errand, decision)
     names = {name(ticket) for ticket in drafts if not ticket.settled}
     unlocked_at = from_ns(desk.timer.now_ns())
     accounts, sessions = await asyncio.gather(
@@ -93,10 +99,17 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     tickets = await asyncio.to_thread(desk.runs.write_tickets, [t.served_under(lease.token) for t in ready])
     traders = [_trader(desk, errand, t, sessions, lookout) for t in tickets if _tradable(t, sessions)]
     joining = asyncio.to_thread(desk.runs.join, [trader.ticket for trader in traders], errand.boundary)
-    await asyncio.gather(joining, *(trader.connect() for trader in traders))
+    await asyncio.gather(joining, *(trader.channel.connect() for trader in traders))
     stranded = [_strand(t, lease) for t in tickets if not (t.settled or _tradable(t, sessions))]
     done = [*(t for t in tickets if t.settled), *await _settle(desk, errand, decision, stranded)]
     return Warm(decision, done, traders, unlocked_at)
+
+
+async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Sequence[Ticket]:
+    if errand.closes is None:
+        return await asyncio.to_thread(roster.entries, desk, errand, decision)
+    claims = await asyncio.to_thread(roster.claims, desk, errand, decision)
+    return roster.exits(errand, decision, await look_again(desk, errand, claims))
 
 
 def _untold(ticket: Ticket, errand: Errand) -> Ticket:
@@ -116,23 +129,19 @@ def _strand(ticket: Ticket, lease: Lease) -> Ticket:
 
 
 def _trader(desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, Session], lookout: Lookout) -> Trader:
-    broker = roster.broker(desk, ticket)
-    session = sessions[name(ticket)]
-    line, book_url = desk.lines.line(broker.base_url), broker.order_book(session).base_url
+    channel = channel_of(desk, errand, ticket, sessions[name(ticket)])
     boundary_ns = to_ns(errand.boundary)
+    turn_s = channel.broker.capability.admission_wait_s(ticket.turn, len(ticket.intents))
     trader = Trader(
         ticket=ticket,
-        broker=broker,
-        session=session,
-        line=line,
-        book_line=line if book_url == broker.base_url else desk.lines.line(book_url),
-        lines=desk.lines,
+        channel=channel,
         timer=desk.timer,
         boundary_ns=boundary_ns,
-        opens_ns=boundary_ns + broker.capability.admission_wait_s(ticket.turn, len(ticket.intents)) * NS,
+        ends_ns=to_ns(errand.ends - SETTLING),
+        opens_ns=boundary_ns + turn_s * NS,
         begins_within_ns=None if errand.closes else to_ns(errand.boundary + _lateness(desk, errand)) - boundary_ns,
         lookout=Unwatched() if errand.closes else lookout,
-        buys="buyback" if errand.closes else "hedge",
+        closes=errand.closes is not None,
     )
     trader.prepare()
     return trader
@@ -206,7 +215,7 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
     keeper.cancel()
     watch.cancel()
     for trader in warm.traders:
-        trader.hang_up()
+        trader.channel.hang_up()
     if any(isinstance(outcome, Fenced) for outcome in outcomes):
         raise Fenced
     return {t: o for t, o in zip(warm.traders, outcomes, strict=True) if o is not None}
@@ -215,7 +224,7 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
 async def _trade(desk: Desk, warm: Warm, trader: Trader, opening: Opening | None, gate: Gate) -> None:
     """Trade one account; that its login turned out to be dead is noted at once, so nobody relies on it again."""
     await trader.trade(gate, opening)
-    if trader.session_died:
+    if trader.channel.session_died:
         with suppress(NotFound):  # deleted meanwhile
             await asyncio.to_thread(mark_login_required, desk.accounts, *name(trader.ticket), warm.unlocked_at)
 
@@ -231,7 +240,7 @@ def _nothing_collected() -> Iterator[None]:
 
 
 async def _renew(desk: Desk, errand: Errand, lease: Lease, until: datetime) -> None:
-    await asyncio.to_thread(desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
+    await at_once(desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
 
 
 def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -> None:
@@ -247,7 +256,7 @@ def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -
         if trader.untouched:
             trader.skip("worker_late")
         else:
-            trader.give_up(State.NOT_SENT, "worker_late")
+            trader.give_up("worker_late")
 
 
 def _lateness(desk: Desk, errand: Errand) -> timedelta:

@@ -1,47 +1,31 @@
-"""One account's orders in a run: hedges first, each placed once, each with its outcome.
+"""One account's orders in a run: hedges first, each placed once, each seen to its end.
 
 What is certainly not placed is tried again; what may have been placed is looked up by its tag and never sent
-again; sells leave only when every hedge is filled, as the broker's book says.
+again; the sells of a strategy leave only when its hedges are filled, as the broker's book says; what rests unfilled is
+taken back, so that nothing fills after the last word on it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from quantleap.domain.account import Session
-from quantleap.domain.basket import Side
-from quantleap.domain.broker import (
-    Answer,
-    BookedOrder,
-    Broker,
-    BrokerFailure,
-    Instrument,
-    OrderRequest,
-    OrderStatus,
-    SessionExpired,
-    Unknown,
-)
+from quantleap.domain.booking import as_booked
+from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
-from quantleap.domain.ports import Line, Lines, Timer
+from quantleap.domain.ports import Timer
+from quantleap.domain.trading import Side
+from quantleap.services.channel import Channel
 from quantleap.services.gate import NS, Gate
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.retries import Retries
 
-ANSWER_TIMEOUT_S = 5.0
-"""After this long an answer is not worth waiting for: the order book knows."""
+LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
+"""Waits before each look into the book for what is not certain yet."""
 
-LOOKUPS_S = (0.2, 0.5, 1.0, 2.0)
-"""Waits before each look into the book for an order nobody answered for, or a hedge that is not filled yet."""
-
-BOOKED = {
-    OrderStatus.FILLED: State.FILLED,
-    OrderStatus.OPEN: State.OPEN,
-    OrderStatus.PARTIAL: State.OPEN,
-    OrderStatus.REJECTED: State.REJECTED,
-    OrderStatus.CANCELLED: State.REJECTED,
-}
+UNREADABLE = "order_book_unreadable"
 
 
 class Opening(NamedTuple):
@@ -53,45 +37,37 @@ class Opening(NamedTuple):
 
 @dataclass(eq=False)
 class Trader:
-    """A ticket, the connection it trades over, and every request it will send, already in bytes.
+    """A ticket, and the channel it trades over.
 
-    The book may lie on another host than the orders go to; then it has a line of its own. `buys` is what its buy
-    orders are: hedges on the way in, buybacks on the way out. Either way sells wait for them. `lookout` says at any
-    moment why no further order may leave. `opens_ns` is when the broker admits its first order, `begins_within_ns` how
-    long after that it may still leave. The account's limits are divided among all that `share` it.
+    Buys are hedges on the way in, buybacks when it `closes`; either way the sells of a strategy wait for its buys.
+    `lookout` says at any moment why no further order may leave. `opens_ns` is when the broker admits its first order,
+    `begins_within_ns` how long after that it may still leave, `ends_ns` when all has to be over.
     """
 
     ticket: Ticket
-    broker: Broker
-    session: Session
-    line: Line
-    book_line: Line
-    lines: Lines
+    channel: Channel
     timer: Timer
     boundary_ns: int
+    ends_ns: int
     opens_ns: int = 0
     begins_within_ns: int | None = None
-    share: Share = field(default_factory=Share)
     lookout: Lookout | Unwatched = field(default_factory=Unwatched)
-    buys: str = "hedge"
-    session_died: bool = False
-    payloads: dict[str, bytes] = field(default_factory=dict)
-    book_payload: bytes = b""
+    closes: bool = False
     intents: dict[str, Intent] = field(default_factory=dict)
-    sent_s: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Whatever was stored before is where it begins."""
+        self.intents = {intent.intent_id: intent for intent in self.ticket.intents}
 
     def prepare(self) -> None:
-        """Turn every intent into the bytes of its request, so that nothing is left to compute."""
-        self.intents = {intent.intent_id: intent for intent in self.ticket.intents}
-        for intent in self.ticket.intents:
-            request = self.broker.place(self.session, order_request(intent))
-            self.payloads[intent.intent_id] = self.lines.prepare(request)
-        self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
+        """Leave nothing to compute for the boundary."""
+        self.channel.prepare(self.ticket.intents)
 
     def among(self, share: Share) -> None:
         """Leave the others of the account their part of its limits."""
-        self.share = share
-        self.opens_ns = max(self.opens_ns, self.boundary_ns + self.broker.capability.orders.begins_s(share.place) * NS)
+        self.channel.share = share
+        first = self.channel.broker.capability.orders.begins_s(share.place)
+        self.opens_ns = max(self.opens_ns, self.boundary_ns + first * NS)
 
     @property
     def pending(self) -> list[Intent]:
@@ -114,10 +90,9 @@ class Trader:
         self.ticket = self.ticket.skip(reason)
         self.intents = {}
 
-    def give_up(self, state: State, reason: str) -> None:
+    def give_up(self, reason: str, state: State = State.NOT_SENT) -> None:
         """End every order still to be placed with a reason."""
-        for intent in self.pending:
-            self._note(intent, state, reason=reason)
+        self._end(self.pending, reason, state)
 
     def open_fire(self) -> Opening | None:
         """Write the first order now; whatever fails is left to `trade`."""
@@ -125,38 +100,92 @@ class Trader:
         if first is None or self.opens_ns > self.boundary_ns or self.lookout.stops(self.ticket):
             return None
         try:
-            return Opening(*self._write(first))
+            return Opening(first, self._write(first))
         except BrokerFailure:
             return None
 
-    async def connect(self) -> None:
-        """Open early; a broker that is down now may be up at the boundary, so the first send tries again."""
-        for line in {self.line, self.book_line}:
-            try:
-                await line.open()
-            except BrokerFailure:
-                line.close()
-
-    def hang_up(self) -> None:
-        """Close what was opened."""
-        self.line.close()
-        self.book_line.close()
-
     async def trade(self, gate: Gate, opening: Opening | None) -> None:
-        """Place what is pending: hedges, then sells; ends with every intent in its last known state."""
+        """Place what is pending and see it to its end.
+
+        Whatever hangs, by `ends_ns` every intent has a last known state.
+        """
+        limit = asyncio.timeout(max(0.0, (self.ends_ns - self.timer.now_ns()) / NS))
+        try:
+            async with limit:
+                await self._trade(gate, opening)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._leave_off()
+
+    def _leave_off(self) -> None:
+        """End what is under way: what was written may have been placed."""
+        sent = [intent for intent in self.pending if intent.sent_after_ms is not None]
+        for intent in sent:
+            self._note(intent, State.UNKNOWN, reason="broker_too_slow", doubted=True)
+        self.give_up("broker_too_slow")
+
+    async def _trade(self, gate: Gate, opening: Opening | None) -> None:
         if opening is not None:
             await self._place(opening.intent, gate, opening.answer)
         await self.timer.until(self.opens_ns)
-        await self._place_all(Side.BUY, gate)
-        if await self._hedges_stand():
-            await self._place_all(Side.SELL, gate)
-        if not self.ticket.skipped:
+        while buys := self._pending_of(Side.BUY):
+            await self._place(buys[0], gate)
+        await self._place_sells(gate)
+        await self._conclude(gate)
+
+    async def _place_sells(self, gate: Gate) -> None:
+        """Let each strategy's sells leave once its hedges are filled, as the book says, and end those that may not.
+
+        An accepted order is not a filled one, and a refusal for margin comes only in the book.
+        """
+        word, readable = "buyback" if self.closes else "hedge", True
+        await self._place_hedged(gate)
+        for wait in LOOKS_S:
+            if not self._pending_of(Side.SELL):
+                return
+            await asyncio.sleep(wait)
+            readable = await self.read_book()
+            self._end([each for each in self._pending_of(Side.SELL) if self._lost_hedge(each)], f"{word}_failed")
+            await self._place_hedged(gate)
+        self._end(self._pending_of(Side.SELL), f"{word}_{'unfilled' if readable else 'unconfirmed'}")
+
+    async def _place_hedged(self, gate: Gate) -> None:
+        while ready := [each for each in self._pending_of(Side.SELL) if self._hedged(each)]:
+            await self._place(ready[0], gate)
+
+    def _hedged(self, sell: Intent) -> bool:
+        return all(each.state is State.FILLED for each in self._hedges(sell))
+
+    def _lost_hedge(self, sell: Intent) -> bool:
+        return not all(each.state.placed for each in self._hedges(sell))
+
+    def _hedges(self, sell: Intent) -> list[Intent]:
+        """What has to be filled first: the buys of its strategy."""
+        return [each for each in self.intents.values() if each.side is Side.BUY and each.strategy == sell.strategy]
+
+    async def _conclude(self, gate: Gate) -> None:
+        """Take back what still rests after the last look, and see what became of it."""
+        await self._watch()
+        resting = [each for each in self._uncertain if each.order_id is not None]
+        for intent in resting:
+            await gate.passed()
+            with suppress(BrokerFailure):  # the book says what became of it
+                await self.channel.cancel(intent)
+        if resting:
+            await self._watch()
+
+    async def _watch(self) -> None:
+        """Look until everything is certain, or long enough."""
+        for wait in LOOKS_S:
+            if not self._uncertain or self.channel.session_died:
+                return
+            await asyncio.sleep(wait)
             await self.read_book()
 
-    async def _place_all(self, side: Side, gate: Gate) -> None:
-        for intent in self._pending_of(side):
-            if await self._may_go_on():
-                await self._place(intent, gate)
+    @property
+    def _uncertain(self) -> list[Intent]:
+        return [intent for intent in self.intents.values() if intent.state.uncertain]
 
     async def _may_go_on(self) -> bool:
         """Whether another order may leave; if not, what is pending ends with the reason."""
@@ -166,80 +195,69 @@ class Trader:
         if self.untouched:
             self.skip(reason)
         else:
-            self.give_up(State.NOT_SENT, reason)
+            self.give_up(reason)
         return False
 
     def _over_because(self) -> str | None:
         """Why the account is done with, whatever is halted or not."""
-        if self.session_died:
+        if self.channel.session_died:
             return SessionExpired.reason
         late = self.begins_within_ns is not None and self.timer.now_ns() > self.opens_ns + self.begins_within_ns
         return "entry_window_over" if late and self.untouched else None
 
     async def recover(self) -> None:
         """Adopt what a predecessor placed; with no book to read, nothing more may be sent."""
-        if not await self.read_book():
-            self.give_up(State.UNKNOWN, "order_book_unreadable")
+        retries = Retries(self.ticket.name)
+        while (failure := await self._look()) is not None:
+            wait = None if self.channel.session_died else retries.wait_s(failure)
+            if wait is None:
+                self.give_up(UNREADABLE, State.UNKNOWN)
+                return
+            await asyncio.sleep(wait)
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
-        retries = Retries(self.ticket.name)
-        while True:
-            try:
-                booked = await self._booked()
-            except BrokerFailure as failure:
-                self._hear(failure)
-                wait = None if self.session_died else retries.wait_s(failure)
-                if wait is None:
-                    return False
-                await asyncio.sleep(wait)
-            else:
-                self._adopt(booked)
-                return True
+        return await self._look() is None
 
-    def _pending_of(self, side: Side) -> Iterable[Intent]:
+    async def _look(self) -> BrokerFailure | None:
+        try:
+            booked = await self.channel.book()
+        except BrokerFailure as failure:
+            return failure
+        self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
+        return None
+
+    def _pending_of(self, side: Side) -> list[Intent]:
         return [intent for intent in self.pending if intent.side is side]
 
-    async def _hedges_stand(self) -> bool:
-        """Whether sells may leave; otherwise they are ended with the reason."""
-        if not self._pending_of(Side.SELL):
-            return False
-        reason = await self._unhedged_because()
-        if reason is not None:
-            self.give_up(State.NOT_SENT, reason)
-        return reason is None
-
-    async def _unhedged_because(self) -> str | None:
-        """Why the hedges do not protect, or None when every one of them is filled, as the book says.
-
-        An accepted order is not a filled one, and a refusal for margin comes only in the book.
-        """
-        hedges = [name for name, intent in self.intents.items() if intent.side is Side.BUY]
-        if not hedges:
-            return None
-        for wait in (0.0, *LOOKUPS_S):
-            await asyncio.sleep(wait)
-            if not await self.read_book():
-                return f"{self.buys}_unconfirmed"
-            states = {self.intents[name].state for name in hedges}
-            if states == {State.FILLED}:
-                return None
-            if not all(state.placed for state in states):
-                return f"{self.buys}_failed"
-        return f"{self.buys}_unfilled"
+    def _end(self, intents: Iterable[Intent], reason: str, state: State = State.NOT_SENT) -> None:
+        """Send none of them, and say why."""
+        for intent in intents:
+            self._note(intent, state, reason=reason)
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
+        """Place one order, and after a hedge that was not placed nothing else of its strategy.
+
+        A way out goes as far as it can.
+        """
+        await self._try(intent, gate, answer)
+        now = self.intents.get(intent.intent_id)
+        lost = now is not None and now.side is Side.BUY and not now.state.placed
+        if lost and not (self.closes or self.channel.session_died):
+            self._end([each for each in self.pending if each.strategy == intent.strategy], "hedge_failed")
+
+    async def _try(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None) -> None:
         retries = Retries(intent.intent_id)
         while True:
             try:
+                answer = answer or await self._send(intent, gate)
                 if answer is None:
-                    intent, answer = await self._send(intent, gate)
-                order_id = self.broker.placed(await self._answered(answer, self.line))
+                    return
+                order_id = await self.channel.placed(answer)
             except Unknown as failure:
                 await self._look_up(intent, failure)
                 return
             except BrokerFailure as failure:
-                self._hear(failure)
                 wait = retries.wait_s(failure) if failure.retry else None
                 if wait is None:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
@@ -253,64 +271,38 @@ class Trader:
                 self._note(intent, State.ACKNOWLEDGED, order_id=order_id, acknowledged_after_ms=self._after_boundary())
                 return
 
-    async def _send(self, intent: Intent, gate: Gate) -> tuple[Intent, Awaitable[Answer]]:
-        await self.line.open()
-        await self._keep_pace()
-        await gate.passed()
-        return self._write(intent)
+    async def _send(self, intent: Intent, gate: Gate) -> Awaitable[Answer] | None:
+        """Write an order as soon as everything lets it leave; None when it may not any more.
 
-    def _write(self, intent: Intent) -> tuple[Intent, Awaitable[Answer]]:
-        answer = self.line.write(self.payloads[intent.intent_id])
-        self.sent_s.append(self.timer.now_ns() / NS)
-        return self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary()), answer
+        The last question is whether it may: nothing is waited for between that and the write.
+        """
+        await self.channel.ready()
+        while True:
+            await gate.passed()
+            if not await self._may_go_on():
+                return None
+            if gate.is_open:
+                return self._write(intent)
 
-    async def _answered(self, answer: Awaitable[Answer], line: Line) -> Answer:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await answer
-        except TimeoutError:
-            line.close()
-            message = "no answer in time"
-            raise Unknown(message) from None
-
-    async def _keep_pace(self) -> None:
-        """Wait until the broker's and the exchange's limits for one account let another order leave."""
-        now_s = self.timer.now_ns() / NS
-        await asyncio.sleep(self.broker.capability.orders.wait_s(self.sent_s, now_s, self.share.of))
+    def _write(self, intent: Intent) -> Awaitable[Answer]:
+        answer = self.channel.write(intent)
+        self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary())
+        return answer
 
     async def _look_up(self, intent: Intent, failure: Unknown) -> None:
+        """Ask the book for an order nobody answered for; where it does not answer either, send nothing more."""
         self._note(intent, State.UNKNOWN, reason=failure.text, doubted=True)
-        for wait in LOOKUPS_S:
+        readable = False
+        for wait in LOOKS_S:
             await asyncio.sleep(wait)
-            await self.read_book()
+            readable = await self.read_book() or readable
             if self.intents[intent.intent_id].state is not State.UNKNOWN:
                 return
+        if not readable:
+            self.give_up(UNREADABLE)
 
-    def _hear(self, failure: BrokerFailure) -> None:
-        self.session_died = self.session_died or isinstance(failure, SessionExpired)
-
-    async def _booked(self) -> dict[str, BookedOrder]:
-        await self.book_line.open()
-        answer = await self._answered(self.book_line.write(self.book_payload), self.book_line)
-        return {order.tag: order for order in self.broker.orders(answer)}
-
-    def _adopt(self, booked: dict[str, BookedOrder]) -> None:
-        for intent in self.intents.values():
-            order = booked.get(intent.tag)
-            if order is not None:
-                self._note(
-                    intent,
-                    BOOKED[order.status],
-                    order_id=order.order_id,
-                    filled_quantity=order.filled,
-                    average_price=order.average_price,
-                    reason=order.refusal or order.reason,
-                )
-
-    def _note(self, intent: Intent, state: State, **facts: object) -> Intent:
-        now = self.intents[intent.intent_id].became(state, **facts)
-        self.intents[intent.intent_id] = now
-        return now
+    def _note(self, intent: Intent, state: State, **facts: object) -> None:
+        self.intents[intent.intent_id] = self.intents[intent.intent_id].became(state, **facts)
 
     def _after_boundary(self) -> Decimal:
         return milliseconds(self.timer.now_ns() - self.boundary_ns)
@@ -319,17 +311,3 @@ class Trader:
 def milliseconds(duration_ns: int) -> Decimal:
     """To the microsecond."""
     return (Decimal(duration_ns) / 1_000_000).quantize(Decimal("0.001"))
-
-
-def order_request(intent: Intent) -> OrderRequest:
-    """An intent as a broker is asked for it."""
-    instrument = Instrument(intent.contract, intent.exchange, intent.symbol, intent.token, intent.lot_size, intent.tick)
-    return OrderRequest(
-        instrument,
-        intent.side,
-        intent.quantity,
-        intent.limit_price,
-        intent.product,
-        intent.tag,
-        algo_id=intent.algo_id,
-    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from quantleap.domain.basket import Product, Side
+from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks, money
 from sandbox.broker.angel_one.masters import EXCHANGE, Master
 from sandbox.broker.angel_one.wire import texts

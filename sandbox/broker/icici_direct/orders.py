@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from quantleap.domain.basket import Product, Side
+from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks, money
 from sandbox.broker.book import Order, OrderType, Ticket, Validity
 from sandbox.broker.checks import Fields, Wrong

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from quantleap.domain.basket import Side
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Side
 from sandbox.broker import money
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order, Position, Status, Trade

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from quantleap.domain.basket import Product, Side
+from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks
 from sandbox.broker.book import Order, OrderType, Ticket, Validity
 from sandbox.broker.checks import Fields, Wrong

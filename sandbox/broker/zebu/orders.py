@@ -3,7 +3,7 @@
 from decimal import Decimal
 from urllib.parse import unquote
 
-from quantleap.domain.basket import Product, Side
+from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks
 from sandbox.broker.book import OrderType, Ticket, Validity
 from sandbox.broker.checks import Wrong

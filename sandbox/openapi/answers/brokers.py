@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from quantleap.domain.basket import Product
 from quantleap.domain.capabilities import AlgoId, OrderCall, OrderType, Protection, StaticIp
 from quantleap.domain.model import Model
+from quantleap.domain.trading import Product
 from sandbox.openapi.answers.common import Answer
 
 

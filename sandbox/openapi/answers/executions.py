@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from pydantic import AwareDatetime, Field
 
-from quantleap.domain.basket import Side
 from quantleap.domain.contracts import Index, Right
 from quantleap.domain.execution import Kind, State
 from quantleap.domain.model import Model
 from quantleap.domain.runs import RunStatus
+from quantleap.domain.trading import Side
 from sandbox.openapi.answers.common import Answer, Token
 
 

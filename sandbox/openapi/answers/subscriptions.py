@@ -7,10 +7,11 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from quantleap.domain.account import AccountStatus
-from quantleap.domain.basket import Pricing, Side
+from quantleap.domain.basket import Pricing
 from quantleap.domain.contracts import Right
 from quantleap.domain.model import Model
 from quantleap.domain.subscription import Status
+from quantleap.domain.trading import Side
 from sandbox.openapi.answers.common import Answer, Reason, Token
 from sandbox.openapi.answers.templates import StrategyLine
 

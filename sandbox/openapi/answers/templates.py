@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from quantleap.domain.basket import Day, Difficulty, Pricing, Product, Visibility
+from quantleap.domain.basket import Day, Difficulty, Pricing, Visibility
 from quantleap.domain.contracts import ExpiryType, Index
 from quantleap.domain.model import Model
+from quantleap.domain.trading import Product
 from sandbox.openapi.answers.common import Answer, Minute, Token
 
 

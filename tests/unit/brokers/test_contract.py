@@ -9,7 +9,6 @@ import pytest
 
 from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.domain.account import Credentials
-from quantleap.domain.basket import Side
 from quantleap.domain.broker import (
     InsufficientFunds,
     NotSent,
@@ -21,6 +20,7 @@ from quantleap.domain.broker import (
 )
 from quantleap.domain.capabilities import Binding
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.trading import Side
 from sandbox.broker.houses import HOUSES
 from tests.unit.desk import CALL, Desk
 from tests.unit.simulator import MORNING

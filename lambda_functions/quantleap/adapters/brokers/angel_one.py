@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -57,6 +56,7 @@ from quantleap.domain.capabilities import (
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 
 CAPABILITY = Capability(
     broker_id="angel_one",

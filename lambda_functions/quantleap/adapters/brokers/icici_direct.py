@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 from quantleap.adapters.brokers import breeze, reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -56,6 +55,7 @@ from quantleap.domain.capabilities import (
 from quantleap.domain.clock import IST, Clock
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 
 CAPABILITY = Capability(
     broker_id="icici_direct",

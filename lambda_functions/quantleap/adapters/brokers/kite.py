@@ -7,7 +7,6 @@ from typing import Any
 
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     BookedOrder,
     Instrument,
@@ -17,6 +16,7 @@ from quantleap.domain.broker import (
     Vocabulary,
 )
 from quantleap.domain.contracts import Contract, Index, Right
+from quantleap.domain.trading import Product
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

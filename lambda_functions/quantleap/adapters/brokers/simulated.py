@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode
 
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     AccountBlocked,
     Answer,
@@ -53,6 +52,7 @@ from quantleap.domain.capabilities import (
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 
 CAPABILITY = Capability(
     broker_id="simulated",

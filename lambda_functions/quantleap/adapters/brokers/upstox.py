@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 from quantleap.adapters.brokers import reading, upstox_list
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -54,6 +53,7 @@ from quantleap.domain.capabilities import (
 )
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 
 CAPABILITY = Capability(
     broker_id="upstox",

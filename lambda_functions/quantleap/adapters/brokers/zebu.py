@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product, Side
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -54,6 +53,7 @@ from quantleap.domain.capabilities import (
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product, Side
 
 CAPABILITY = Capability(
     broker_id="zebu",

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 from quantleap.adapters.brokers import kite, reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
-from quantleap.domain.basket import Product
 from quantleap.domain.broker import (
     AccountBlocked,
     AddressNotAllowed,
@@ -53,6 +52,7 @@ from quantleap.domain.capabilities import (
 )
 from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 
 CAPABILITY = Capability(
     broker_id="zerodha",

@@ -3,15 +3,19 @@
 Strikes and sizes are the admin's own: whoever browses sees what is traded when, not how it is built.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quantleap.domain.basket import Basket, BasketVersion, MarketplaceConfig, Strategy
-from quantleap.domain.halts import Halt
-from quantleap.domain.marketplace import Shelf
-from quantleap.services.baskets import Written
-from quantleap.services.marketplace import Withdrawn
+
+if TYPE_CHECKING:  # two functions show templates, and neither loads what only the other needs
+    from quantleap.domain.halts import Halt
+    from quantleap.domain.marketplace import Shelf
+    from quantleap.services.baskets import Written
+    from quantleap.services.marketplace import Withdrawn
 
 type Body = dict[str, Any]
 

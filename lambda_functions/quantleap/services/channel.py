@@ -1,0 +1,147 @@
+"""One account's way to its broker: orders at the pace its limits allow, and the day's book."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from quantleap.domain.account import Session
+from quantleap.domain.broker import (
+    Answer,
+    BookedOrder,
+    Broker,
+    BrokerFailure,
+    Instrument,
+    OrderRequest,
+    SessionExpired,
+    Unknown,
+)
+from quantleap.domain.capabilities import Budget
+from quantleap.domain.execution import Intent, Share
+from quantleap.domain.ports import Line, Lines, Timer
+from quantleap.services.gate import NS
+
+ANSWER_TIMEOUT_S = 5.0
+"""After this long an answer is not worth waiting for: the order book knows."""
+
+
+@dataclass(eq=False)
+class Channel:
+    """The connections of an account, and every request it will send, already in bytes.
+
+    The book may lie on another host than the orders go to; then it has a line of its own. The account's limits are
+    divided among all that `share` it at the boundary. `session_died` once a broker has said so.
+    """
+
+    broker: Broker
+    session: Session
+    line: Line
+    book_line: Line
+    lines: Lines
+    timer: Timer
+    boundary_ns: int
+    share: Share = field(default_factory=Share)
+    session_died: bool = False
+    payloads: dict[str, bytes] = field(default_factory=dict)
+    book_payload: bytes = b""
+    acted_s: list[float] = field(default_factory=list)
+    read_s: list[float] = field(default_factory=list)
+
+    def prepare(self, intents: Iterable[Intent]) -> None:
+        """Turn every intent into the bytes of its request, so that nothing is left to compute."""
+        for intent in intents:
+            request = self.broker.place(self.session, order_request(intent))
+            self.payloads[intent.intent_id] = self.lines.prepare(request)
+        self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
+
+    async def connect(self) -> None:
+        """Open early; a broker that is down now may be up at the boundary, so the first send tries again."""
+        for line in {self.line, self.book_line}:
+            try:
+                await line.open()
+            except BrokerFailure:
+                line.close()
+
+    def hang_up(self) -> None:
+        """Close what was opened."""
+        self.line.close()
+        self.book_line.close()
+
+    async def ready(self) -> None:
+        """Come back when the limits let an order leave and the line is open; raises `NotSent`."""
+        await self._keep_pace(self.broker.capability.orders, self.acted_s)
+        await self.line.open()
+
+    def write(self, intent: Intent) -> Awaitable[Answer]:
+        """Send an order now; raises `NotSent` before the first byte."""
+        answer = self.line.write(self.payloads[intent.intent_id])
+        self.acted_s.append(self._now_s())
+        return answer
+
+    async def placed(self, answer: Awaitable[Answer]) -> str:
+        """The broker's order id; raises a `BrokerFailure`."""
+        heard = await self._heard(answer, self.line)
+        with self._minding():
+            return self.broker.placed(heard)
+
+    async def cancel(self, intent: Intent) -> None:
+        """Take a resting order back; raises a `BrokerFailure`, also when it is finished already."""
+        request = self.broker.cancel(self.session, intent.order_id or "", order_request(intent))
+        payload = self.lines.prepare(request)
+        await self.ready()
+        answer = self.line.write(payload)
+        self.acted_s.append(self._now_s())
+        heard = await self._heard(answer, self.line)
+        with self._minding():
+            self.broker.done(heard)
+
+    async def book(self) -> dict[str, BookedOrder]:
+        """The day's orders by tag, as they are now; raises a `BrokerFailure`."""
+        await self._keep_pace(Budget(self.broker.capability.reads), self.read_s)
+        await self.book_line.open()
+        answer = self.book_line.write(self.book_payload)
+        self.read_s.append(self._now_s())
+        heard = await self._heard(answer, self.book_line)
+        with self._minding():
+            return {order.tag: order for order in self.broker.orders(heard)}
+
+    async def _heard(self, answer: Awaitable[Answer], line: Line) -> Answer:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await answer
+        except TimeoutError:
+            line.close()
+            raise Unknown("no answer in time") from None
+
+    async def _keep_pace(self, budget: Budget, done_s: Sequence[float]) -> None:
+        """Wait until the limits for one account, or its part of them, let another call leave."""
+        now_s = self._now_s()
+        wait_s = budget.wait_s(done_s, now_s, self.share.of)
+        if not done_s and self.share.place:
+            wait_s = self.boundary_ns / NS + budget.begins_s(self.share.place) - now_s
+        await asyncio.sleep(max(0.0, wait_s))
+
+    @contextmanager
+    def _minding(self) -> Iterator[None]:
+        try:
+            yield
+        except SessionExpired:
+            self.session_died = True
+            raise
+
+    def _now_s(self) -> float:
+        return self.timer.now_ns() / NS
+
+
+def order_request(intent: Intent) -> OrderRequest:
+    """An intent as a broker is asked for it."""
+    instrument = Instrument(intent.contract, intent.exchange, intent.symbol, intent.token, intent.lot_size, intent.tick)
+    return OrderRequest(
+        instrument,
+        intent.side,
+        intent.quantity,
+        intent.limit_price,
+        intent.product,
+        intent.tag,
+        algo_id=intent.algo_id,
+    )

@@ -1,0 +1,61 @@
+"""What became of orders after the last word on them: an exit asks the books before it closes anything."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from quantleap.domain import booking
+from quantleap.domain.account import Session
+from quantleap.domain.broker import BrokerFailure
+from quantleap.domain.closing import Claim
+from quantleap.domain.execution import Ticket
+from quantleap.services import roster
+from quantleap.services.channel import Channel
+from quantleap.services.desk import Desk, Errand, Name
+from quantleap.services.gate import to_ns
+
+
+def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> Channel:
+    """A ticket's way to its broker, not yet open."""
+    broker = roster.broker(desk, ticket)
+    line, book_url = desk.lines.line(broker.base_url), broker.order_book(session).base_url
+    return Channel(
+        broker=broker,
+        session=session,
+        line=line,
+        book_line=line if book_url == broker.base_url else desk.lines.line(book_url),
+        lines=desk.lines,
+        timer=desk.timer,
+        boundary_ns=to_ns(errand.boundary),
+    )
+
+
+async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Claims with what the books say of every order that was not certain when its run ended.
+
+    Where a book cannot be read the order stays uncertain, and nothing of its ticket is closed.
+    """
+    doubted = booking.doubted(ticket for claim in claims for ticket in claim.tickets)
+    if not doubted:
+        return claims
+    by_account: dict[Name, list[Ticket]] = defaultdict(list)
+    for ticket in doubted:
+        by_account[roster.name(ticket)].append(ticket)
+    sessions = await asyncio.to_thread(desk.vault.sessions, by_account.keys())
+    readable = ((tickets, sessions[name]) for name, tickets in by_account.items() if name in sessions)
+    seen = await asyncio.gather(*(_look(desk, errand, *each) for each in readable))
+    known = {(ticket.run_id, ticket.name): ticket for tickets in seen for ticket in tickets}
+    return [claim.after(known) for claim in claims]
+
+
+async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
+    """Tickets of one account as its book has them now."""
+    channel = channel_of(desk, errand, tickets[0], session)
+    channel.prepare(())
+    try:
+        book = await channel.book()
+    except BrokerFailure:
+        return tickets
+    finally:
+        channel.hang_up()
+    return [booking.reread(ticket, book) for ticket in tickets]

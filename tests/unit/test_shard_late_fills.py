@@ -1,0 +1,212 @@
+"""Orders that are not filled at once: nothing fills after the last word on it, and nothing is closed on hearsay."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from quantleap.domain.events import EventType
+from quantleap.domain.execution import Report, State, Ticket
+from quantleap.domain.trading import Side
+from quantleap.services.shard import serve
+from tests.engine import Behaviour, FakeZebu, Store, T, a_desk, an_errand, play
+from tests.unit.shards import WARM, a_store, run, states
+from tests.unit.test_shard_exits import EXIT, after_entry, leave
+from tests.unit.test_shard_silence import again, dies_after
+
+TICKET = "sub_0#alloc_0"
+
+
+def resting(chosen: Callable[[dict[str, str], int], bool], seconds: float) -> FakeZebu:
+    """A broker that takes its time over some orders."""
+    return FakeZebu(behave=lambda order, count: Behaviour(fills_after_s=seconds if chosen(order, count) else 0))
+
+
+def sells(order: dict[str, str], _count: int) -> bool:
+    return order["trantype"] == "S"
+
+
+def naked(store: Store) -> Store:
+    """The store with the sells alone."""
+    assert store.decision is not None
+    orders = tuple(order for order in store.decision.orders if order.side is Side.SELL)
+    store.decision = store.decision.model_copy(update={"orders": orders})
+    return store
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.9, 3.0])
+def test_an_order_that_rests_for_a_moment_is_seen_filled(seconds: float) -> None:
+    for store in (a_store(1), naked(a_store(1))):
+        report = run(store, resting(sells, seconds))
+
+        assert set(report.counts) == {"filled"}
+        assert report.incomplete == 0
+
+
+def test_an_order_that_goes_on_resting_is_taken_back_and_what_it_leaves_is_told() -> None:
+    store, broker = a_store(1), resting(sells, 600)
+
+    report = run(store, broker)
+
+    assert states(store.tickets[TICKET]) == [State.FILLED, State.FILLED, State.CANCELLED, State.CANCELLED]
+    assert len(broker.cancelled) == 2
+    assert (report.incomplete, [each.type for each in store.events.values()]) == (1, [EventType.POSITION_INCOMPLETE])
+
+
+def test_an_order_filled_while_it_is_taken_back_is_filled() -> None:
+    store = a_store(1)
+    broker = resting(sells, 0)
+    cancel = broker._cancel
+
+    def filled_meanwhile(number: str) -> object:
+        broker.fills_at[number] = 0
+        return cancel(number)
+
+    broker.behave = lambda order, _: Behaviour(fills_after_s=600 if order["trantype"] == "S" else 0)
+    broker._cancel = filled_meanwhile  # type: ignore[method-assign,assignment]  # the market moves just then
+
+    assert run(store, broker).counts == {"filled": 4}
+    assert not broker.cancelled
+
+
+def test_what_nobody_could_look_up_is_told_and_an_exit_asks_the_book_before_it_closes() -> None:
+    store, broker = Store(), FakeZebu()
+    dies_after(store, broker, 4)
+    broker.book_fails = 100
+    report = again(store, broker, timedelta(seconds=32))
+    assert (report.counts, report.incomplete) == ({"unknown": 4}, 1)
+    assert [each.type for each in store.events.values()] == [EventType.POSITION_INCOMPLETE]
+
+    placed, broker.book_fails = list(broker.orders), 0
+    store = turned_round(store)
+    broker.orders = placed
+
+    assert leave(store, broker).counts == {"filled": 4}
+    assert len(broker.orders) == 8
+
+
+def test_an_exit_that_cannot_ask_the_book_closes_nothing_and_says_so() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.entered = [doubted(ticket) for ticket in store.entered]
+    broker.book_fails = 1
+
+    report = leave(store, broker)
+
+    assert (report.skipped, report.incomplete) == ({"entry_not_settled": 1}, 1)
+    assert not broker.orders
+
+
+def test_an_exit_without_a_login_cannot_ask_the_book_either() -> None:
+    store = after_entry(a_store(1), FakeZebu())
+    store.entered = [doubted(ticket) for ticket in store.entered]
+    store.sessions.clear()
+
+    assert leave(store, FakeZebu()).skipped == {"entry_not_settled": 1}
+
+
+def test_a_second_exit_buys_back_what_the_first_had_to_take_back_and_no_more() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    broker.behave = lambda order, _: Behaviour(fills_after_s=600 if order["trantype"] == "B" else 0)
+    first = leave(store, broker)
+    assert first.counts == {"cancelled": 2, "not_sent": 2}
+
+    broker.behave = lambda _, __: Behaviour()
+    second = leave_later(store, broker)
+
+    assert second.counts == {"filled": 4}
+    assert sum(order["status"] == "COMPLETE" for order in broker.orders) == 4
+
+
+def test_an_exit_that_died_before_it_wrote_anything_is_stood_in_for_and_never_sends() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.claims[TICKET], store.leaving[EXIT] = [EXIT], (0,)
+
+    assert leave_later(store, broker).counts == {"filled": 4}
+
+    store.tickets, store.lease = {}, {}
+    assert leave(store, broker).skipped == {"exit_superseded": 1}
+    assert len(broker.orders) == 4
+
+
+@pytest.mark.parametrize(("theirs", "only"), [((0, 1), None), ((0,), "incomplete")])
+def test_an_exit_stands_in_for_none_that_was_to_close_more(theirs: tuple[int, ...], only: str | None) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.entered = [half(ticket) for ticket in store.entered]
+    store.claims[TICKET], store.leaving[EXIT] = [EXIT], theirs
+
+    report = leave_later(store, broker, only)
+
+    assert (report.skipped, report.incomplete) == ({"exit_in_progress": 1}, 1)
+    assert not store.adopted
+
+
+def test_an_exit_waits_for_none_that_closes_other_strategies() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.claims[TICKET], store.leaving[EXIT] = [EXIT], (1,)
+
+    assert leave_later(store, broker).counts == {"filled": 4}
+
+
+def half(ticket: Ticket) -> Ticket:
+    """The ticket as if nobody had bought its sells."""
+    intents = (
+        each if each.side is Side.BUY else each.became(State.CANCELLED, filled_quantity=0) for each in ticket.intents
+    )
+    return ticket.with_intents(tuple(intents), settled=True)
+
+
+LATER = EXIT.replace("T152000", "T152500")
+
+
+def leave_later(store: Store, broker: FakeZebu, only: str | None = None) -> Report:
+    """Another exit of the same entry, after the first."""
+    assert store.decision is not None
+    store.decision = store.decision.model_copy(update={"run_id": LATER})
+    store.tickets, store.lease = {f"old {name}": ticket for name, ticket in store.tickets.items()}, {}
+    errand = an_errand(run_id=LATER, closes=an_errand().run_id, only=only)
+    report = play(lambda: serve(a_desk(store, broker), errand), WARM).report
+    store.decision = store.decision.model_copy(update={"run_id": EXIT})
+    return report
+
+
+def doubted(ticket: Ticket) -> Ticket:
+    """The ticket as it would be had nobody been able to read the book."""
+    intents = tuple(each.became(State.ACKNOWLEDGED, filled_quantity=0) for each in ticket.intents)
+    return ticket.with_intents(intents, settled=True)
+
+
+def turned_round(store: Store) -> Store:
+    """The store with the way back decided and its entry as it was settled."""
+    entered = list(store.tickets.values())
+    fresh = after_entry(a_store(1), FakeZebu())
+    fresh.entered = entered
+    return fresh
+
+
+def test_a_broker_that_hangs_holds_nobody_else_up_and_all_is_stored_before_the_process_ends() -> None:
+    store = a_store(2)
+    broker = FakeZebu(behave=lambda order, _: Behaviour(latency_s=3600 if order["actid"] == "C0" else 0.05))
+    hung = broker.answer
+
+    def answer(payload: bytes) -> tuple[float, object]:
+        wait, reply = hung(payload)
+        return (3600 if b'"uid":"C0"' in payload.replace(b" ", b"") else wait), reply
+
+    broker.answer = answer  # type: ignore[method-assign,assignment]  # its book hangs too
+    ended: list[float] = []
+
+    async def work() -> None:
+        desk = a_desk(store, broker)
+        await serve(desk, an_errand())
+        ended.append(desk.timer.now_ns() / 1e9 - T.timestamp())
+
+    play(work, WARM)
+
+    assert states(store.tickets[TICKET]) == [State.UNKNOWN, *[State.NOT_SENT] * 3]
+    assert states(store.tickets["sub_1#alloc_1"]) == [State.FILLED] * 4
+    assert ended[0] <= (an_errand().ends - T).total_seconds() - 40
