@@ -154,6 +154,8 @@ class FakeZebu:
     fills_at: dict[str, int] = field(default_factory=dict)
     """By order id, when one that rests is filled."""
     cancelled: list[str] = field(default_factory=list)
+    cancels_fail: int = 0
+    """So many are refused as too fast."""
     reads: list[datetime] = field(default_factory=list)
     """When somebody looked into a book."""
 
@@ -164,6 +166,9 @@ class FakeZebu:
         if b"/PlaceOrder" in head:
             return self._place(fields)
         if b"/CancelOrder" in head:
+            if self.cancels_fail:
+                self.cancels_fail -= 1
+                return 0.05, Answer(429, {}, b"")
             return self._cancel(fields["norenordno"])
         self.reads.append(from_ns(_now_ns()))
         if self.book_fails:
@@ -200,8 +205,8 @@ class FakeZebu:
         return how.latency_s, Answer(200, {}, reply if how.body is None else how.body)
 
     def _cancel(self, number: str) -> tuple[float, Answer | None]:
-        order = next(order for order in self.orders if order["norenordno"] == number)
-        if self._as_it_stands(order)["status"] != "OPEN":
+        order = next((order for order in self.orders if order["norenordno"] == number), None)
+        if order is None or self._as_it_stands(order)["status"] != "OPEN":
             return 0.05, Answer(200, {}, json.dumps({"stat": "Not_Ok", "emsg": "Rejected : not open"}).encode())
         self.cancelled.append(number)
         order["status"] = "CANCELED"

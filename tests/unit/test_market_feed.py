@@ -70,6 +70,7 @@ def test_a_chain_is_asked_for_by_index_and_expiry_and_read_to_the_paisa() -> Non
         {"spot": None},
         {"chain": None},
         {"chain": [{**LINE, "bid": "sNaN"}]},
+        {"chain": [{**LINE, "ask": "-0.05"}]},
         {"chain": [{**LINE, "right": "XX"}]},
         {"chain": [{"strike": "26000"}]},
     ],

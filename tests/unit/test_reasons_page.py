@@ -13,20 +13,22 @@ from tests.unit.test_codes import PACKAGE
 
 PAGE = Path(__file__).parents[2] / "docs" / "partner-docs" / "errors.md"
 WORDS = re.compile(r"[a-z]+(_[a-z]+)+")
-TOLD = ("services/lookout.py", "services/roster.py", "services/shard.py", "services/trader.py")
+TOLD = ("domain/booking.py", "services/lookout.py", "services/roster.py", "services/shard.py", "services/trader.py")
 TOLD_OF_ACCOUNTS = ("domain/account.py", "domain/closing.py", "domain/planning.py", "services/readiness.py")
 INTERNAL = {"fenced", "shard_busy"}
 """What one worker tells another."""
 
 
 def reasons_in(source: str) -> Iterator[str]:
-    """Words with underscores that a function returns, or that a ticket is skipped or given up with."""
+    """Words with underscores that a function returns, or that a ticket is skipped, given up or noted with."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Return(value=ast.expr() as value) | ast.Assign(value=value):
                 yield from words(value)
             case ast.Call(func=ast.Attribute(attr="skip" | "give_up"), args=args):
                 yield from (word for each in args for word in words(each))
+            case ast.keyword(arg="reason", value=value):
+                yield from words(value)
             case _:
                 pass
 

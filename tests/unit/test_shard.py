@@ -84,7 +84,7 @@ def test_a_hedge_that_rests_unfilled_keeps_its_sells_from_going_out() -> None:
     report = run(store, broker)
 
     assert report.counts == {"filled": 1, "cancelled": 1, "not_sent": 2}
-    assert report.refused == {"cancelled": 1, "hedge_unfilled": 2}
+    assert report.refused == {"unfilled_in_time": 1, "hedge_unfilled": 2}
 
 
 def test_a_book_that_cannot_be_read_keeps_sells_from_going_out() -> None:

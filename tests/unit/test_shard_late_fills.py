@@ -1,5 +1,6 @@
 """Orders that are not filled at once: nothing fills after the last word on it, and nothing is closed on hearsay."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,10 +9,12 @@ import pytest
 from quantleap.domain.events import EventType
 from quantleap.domain.execution import Report, State, Ticket
 from quantleap.domain.trading import Side
+from quantleap.services.gate import Fenced
 from quantleap.services.shard import serve
-from tests.engine import Behaviour, FakeZebu, Store, T, a_desk, an_errand, play
+from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
 from tests.unit.test_shard_exits import EXIT, after_entry, leave
+from tests.unit.test_shard_halts import while_it_runs
 from tests.unit.test_shard_silence import again, dies_after
 
 TICKET = "sub_0#alloc_0"
@@ -50,7 +53,8 @@ def test_an_order_that_goes_on_resting_is_taken_back_and_what_it_leaves_is_told(
 
     assert states(store.tickets[TICKET]) == [State.FILLED, State.FILLED, State.CANCELLED, State.CANCELLED]
     assert len(broker.cancelled) == 2
-    assert (report.incomplete, [each.type for each in store.events.values()]) == (1, [EventType.POSITION_INCOMPLETE])
+    assert report.incomplete == 1
+    assert [each.type for each in store.events.values()] == [EventType.ORDER_REFUSED, EventType.POSITION_INCOMPLETE]
 
 
 def test_an_order_filled_while_it_is_taken_back_is_filled() -> None:
@@ -89,7 +93,7 @@ def test_an_exit_that_cannot_ask_the_book_closes_nothing_and_says_so() -> None:
     broker = FakeZebu()
     store = after_entry(a_store(1), broker)
     store.entered = [doubted(ticket) for ticket in store.entered]
-    broker.book_fails = 1
+    broker.book_fails = 100
 
     report = leave(store, broker)
 
@@ -210,3 +214,110 @@ def test_a_broker_that_hangs_holds_nobody_else_up_and_all_is_stored_before_the_p
     assert states(store.tickets[TICKET]) == [State.UNKNOWN, *[State.NOT_SENT] * 3]
     assert states(store.tickets["sub_1#alloc_1"]) == [State.FILLED] * 4
     assert ended[0] <= (an_errand().ends - T).total_seconds() - 40
+
+
+def test_an_entry_that_was_wholly_taken_back_is_told() -> None:
+    store = naked(a_store(1))
+
+    report = run(store, resting(sells, 600))
+
+    assert (report.counts, report.refused) == ({"cancelled": 2}, {"unfilled_in_time": 2})
+    assert [each.type for each in store.events.values()] == [EventType.ORDER_REFUSED]
+
+
+@pytest.mark.parametrize("times", [1, 3, 5])
+def test_an_order_that_could_not_be_taken_back_at_first_is_tried_again(times: int) -> None:
+    store, broker = naked(a_store(1)), resting(sells, 600)
+    broker.cancels_fail = times
+
+    assert run(store, broker).counts == {"cancelled": 2}
+
+
+def test_what_an_entry_could_not_take_back_its_exit_does() -> None:
+    broker = resting(sells, 600)
+    store, broker.cancels_fail = a_store(1), 1000
+    assert run(store, broker).counts == {"filled": 2, "open": 2}
+
+    placed, store = list(broker.orders), turned_round(store)
+    broker.orders, broker.cancels_fail, broker.behave = placed, 0, lambda _, __: Behaviour()
+    report = leave(store, broker)
+
+    assert report.counts == {"filled": 2}
+    assert len(broker.cancelled) == 2
+
+
+def test_an_order_that_never_arrived_keeps_nothing_from_being_closed() -> None:
+    store = naked(a_store(1))
+    broker = FakeZebu(behave=lambda _, count: Behaviour(lose_order=count == 2))
+    assert run(store, broker).counts == {"filled": 1, "unknown": 1}
+
+    placed, entered = list(broker.orders), store
+    store = turned_round(entered)
+    broker.orders, broker.behave = placed, lambda _, __: Behaviour()
+
+    assert leave(store, broker).counts == {"filled": 1}
+
+
+def test_a_look_of_an_exit_that_fails_is_tried_again() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    orders = {intent.tag: intent for ticket in store.entered for intent in ticket.intents}
+    store.entered = [doubted(ticket) for ticket in store.entered]
+    broker.orders = [booked(tag, intent.quantity) for tag, intent in orders.items()]
+    broker.book_fails = 3
+
+    assert leave(store, broker).counts == {"filled": 4}
+
+
+def booked(tag: str, quantity: int) -> dict[str, str]:
+    """A line of the book that is filled."""
+    line = {"actid": "C0", "norenordno": tag, "remarks": tag, "status": "COMPLETE", "rejreason": ""}
+    return {**line, "qty": str(quantity), "fillshares": str(quantity), "avgprc": "80.00"}
+
+
+def test_accounts_that_are_through_are_settled_while_another_hangs() -> None:
+    store = a_store(2)
+    broker = FakeZebu(behave=lambda order, _: Behaviour(latency_s=3600 if order["actid"] == "C0" else 0.05))
+    seen: dict[str, bool] = {}
+
+    async def both() -> None:
+        async def later() -> None:
+            await asyncio.sleep((T - WARM).total_seconds() + 3)
+            seen.update({name: ticket.settled for name, ticket in store.tickets.items()})
+
+        looking = asyncio.create_task(later())
+        await serve(a_desk(store, broker), an_errand())
+        await looking
+
+    play(both, WARM)
+
+    assert seen == {TICKET: False, "sub_1#alloc_1": True}
+
+
+def test_a_book_that_hangs_after_a_crash_makes_nobody_else_late() -> None:
+    store, broker = a_store(2), FakeZebu()
+    survive(lambda: serve(a_desk(store, broker, Power(cut_at=40)), an_errand()), WARM)
+    assert store.tickets
+    hung = broker.answer
+
+    def answer(payload: bytes) -> tuple[float, object]:
+        wait, reply = hung(payload)
+        return (3600 if b"OrderBook" in payload and b"C0" in payload else wait), reply
+
+    broker.answer = answer  # type: ignore[method-assign,assignment]  # one account's book
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
+
+    assert states(store.tickets["sub_1#alloc_1"]) == [State.FILLED] * 4
+
+
+def test_an_overtaken_worker_takes_nothing_back() -> None:
+    store, broker = a_store(1), resting(sells, 600)
+
+    def overtake(store: Store) -> None:
+        store.lease["token"] += 1
+
+    with pytest.raises(Fenced):
+        while_it_runs(store, broker, timedelta(seconds=2.5), overtake)
+
+    assert not broker.cancelled

@@ -62,9 +62,9 @@ def _instant(text: str) -> datetime:
 
 
 def _rupees(text: str) -> Decimal:
-    """An amount that can be compared: text such as `NaN` is one to Python, and would only fail later."""
+    """A price: text such as `NaN` is a number to Python, and would only fail later."""
     amount = Decimal(text)
-    if not amount.is_finite():
-        message = "no amount"
+    if not amount.is_finite() or amount < 0:
+        message = "no price"
         raise ValueError(message)
     return amount

@@ -29,8 +29,18 @@ def as_booked(intent: Intent, book: Mapping[str, BookedOrder]) -> Intent:
 
 
 def reread(ticket: Ticket, book: Mapping[str, BookedOrder]) -> Ticket:
-    """A settled ticket with what has become of it since."""
-    return ticket.with_intents(tuple(as_booked(intent, book) for intent in ticket.intents), settled=True)
+    """A settled ticket with what has become of it since its run ended.
+
+    An order that nobody could look up then, and that is not in the book now, never arrived: a run ends seconds after
+    its last order, and a book lags by less than one.
+    """
+    intents = (as_booked(intent, book) for intent in ticket.intents)
+    return ticket.with_intents(tuple(_unless_lost(intent) for intent in intents), settled=True)
+
+
+def _unless_lost(intent: Intent) -> Intent:
+    lost = intent.state is State.UNKNOWN and intent.order_id is None
+    return intent.became(State.NOT_SENT, reason="never_arrived") if lost else intent
 
 
 def doubted(tickets: Iterable[Ticket]) -> list[Ticket]:

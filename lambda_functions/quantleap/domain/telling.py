@@ -7,7 +7,7 @@ from quantleap.domain.closing import NOTHING_TO_CLOSE, SUPERSEDED
 from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.execution import Decision, Intent, Plan, Report, State, Ticket
 
-REFUSALS = {State.REFUSED, State.REJECTED}
+REFUSALS = {State.REFUSED, State.REJECTED, State.CANCELLED}
 
 
 def of_ticket(ticket: Ticket, decision: Decision, boundary: datetime, *, closing: bool) -> Sequence[Happening]:

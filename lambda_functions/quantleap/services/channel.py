@@ -1,7 +1,7 @@
 """One account's way to its broker: orders at the pace its limits allow, and the day's book."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from quantleap.domain.capabilities import Budget
 from quantleap.domain.execution import Intent, Share
 from quantleap.domain.ports import Line, Lines, Timer
 from quantleap.services.gate import NS
+from quantleap.services.retries import Retries
 
 ANSWER_TIMEOUT_S = 5.0
 """After this long an answer is not worth waiting for: the order book knows."""
@@ -84,11 +85,24 @@ class Channel:
         with self._minding():
             return self.broker.placed(heard)
 
-    async def cancel(self, intent: Intent) -> None:
-        """Take a resting order back; raises a `BrokerFailure`, also when it is finished already."""
+    async def cancel(self, intent: Intent, allowed: Callable[[], Awaitable[None]]) -> None:
+        """Take a resting order back as soon as `allowed` comes back; whether it worked, the book says."""
         request = self.broker.cancel(self.session, intent.order_id or "", order_request(intent))
-        payload = self.lines.prepare(request)
-        await self.ready()
+        payload, retries = self.lines.prepare(request), Retries(f"{intent.intent_id}/cancel")
+        while True:
+            try:
+                await self.ready()
+                await allowed()
+                await self._cancel(payload)
+            except BrokerFailure as failure:
+                wait = retries.wait_s(failure) if failure.retry else None
+                if wait is None:
+                    return
+                await asyncio.sleep(wait)
+            else:
+                return
+
+    async def _cancel(self, payload: bytes) -> None:
         answer = self.line.write(payload)
         self.acted_s.append(self._now_s())
         heard = await self._heard(answer, self.line)
@@ -112,6 +126,9 @@ class Channel:
         except TimeoutError:
             line.close()
             raise Unknown("no answer in time") from None
+        except asyncio.CancelledError:
+            line.close()  # its answer would be taken for the next one's
+            raise
 
     async def _keep_pace(self, budget: Budget, done_s: Sequence[float]) -> None:
         """Wait until the limits for one account, or its part of them, let another call leave."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 from quantleap.domain import booking
 from quantleap.domain.account import Session
@@ -13,6 +14,10 @@ from quantleap.services import roster
 from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import to_ns
+from quantleap.services.trader import LOOKS_S
+
+SEEN_WITHIN_S = 12.0
+"""The others of the shard wait so long, and no longer, for an account whose broker hangs."""
 
 
 def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> Channel:
@@ -49,13 +54,33 @@ async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Seq
 
 
 async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
-    """Tickets of one account as its book has them now."""
+    """Tickets of one account as its book has them now, with nothing left that may fill; as they were without a book."""
     channel = channel_of(desk, errand, tickets[0], session)
     channel.prepare(())
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SEEN_WITHIN_S):
+                for wait in LOOKS_S:
+                    await asyncio.sleep(wait)
+                    tickets = await _seen(channel, tickets)
+                    if not booking.doubted(tickets):
+                        break
+    finally:
+        channel.hang_up()
+    return tickets
+
+
+async def _seen(channel: Channel, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+    """Tickets by one look into the book; what rests is being taken back."""
     try:
         book = await channel.book()
     except BrokerFailure:
         return tickets
-    finally:
-        channel.hang_up()
-    return [booking.reread(ticket, book) for ticket in tickets]
+    seen = [booking.reread(ticket, book) for ticket in tickets]
+    for intent in (intent for ticket in seen for intent in ticket.intents if intent.state.uncertain):
+        await channel.cancel(intent, _at_once)
+    return seen
+
+
+async def _at_once() -> None:
+    """The runs that sent them are over: nobody else has a say."""

@@ -12,7 +12,7 @@ from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Halts, Timer
 from quantleap.services.gate import NS, from_ns
-from quantleap.services.urgent import at_once
+from quantleap.services.urgent import HALTS, at_once
 
 EVERY_NS = NS // 2
 """A halt is seen within half a second of its write, and works within one."""
@@ -37,12 +37,12 @@ class Lookout:
         self._phase_ns = int(EVERY_NS * (0.5 + WIDTH * (int.from_bytes(drawn[1:]) / 2**56 - 0.5)))
         self._known: Sequence[Halt] = ()
         self._seen_ns = 0
-        self._looking = asyncio.Lock()
+        self._under_way: asyncio.Future[tuple[BaseException | None]] | None = None
 
     async def look(self) -> None:
         """Read every halt; what goes wrong is raised."""
         asked_ns = self._timer.now_ns()
-        self._known = await at_once(self._halts.list, self._reader)
+        self._known = await at_once(HALTS, self._halts.list, self._reader)
         self._seen_ns = asked_ns
 
     async def keep_looking(self) -> None:
@@ -51,15 +51,20 @@ class Lookout:
         while True:
             due_ns += EVERY_NS - (due_ns - self._phase_ns) % EVERY_NS
             await asyncio.sleep((due_ns - self._timer.now_ns()) / NS)
-            await asyncio.gather(self.look(), return_exceptions=True)
+            await self._look_together()
             due_ns = max(due_ns, self._timer.now_ns())
 
     async def asked(self, ticket: Ticket) -> str | None:
         """Why this ticket may place nothing now, or None; where what is known is too old, look first."""
-        async with self._looking:
-            if self._blind:
-                await asyncio.gather(self.look(), return_exceptions=True)
+        if self._blind:
+            await self._look_together()
         return self.stops(ticket)
+
+    async def _look_together(self) -> None:
+        """One look for all who want one meanwhile, and its failure is everybody's."""
+        if self._under_way is None or self._under_way.done():
+            self._under_way = asyncio.gather(self.look(), return_exceptions=True)
+        await asyncio.shield(self._under_way)
 
     @property
     def _blind(self) -> bool:

@@ -6,7 +6,7 @@ and whoever takes over reads the brokers' books before it sends what is missing.
 
 import asyncio
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,11 +27,15 @@ from quantleap.services.hindsight import channel_of, look_again
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
-from quantleap.services.urgent import at_once
+from quantleap.services.urgent import LEASE, at_once
 
 SETTLE = timedelta(seconds=1)
 """After a predecessor's last possible send, how long an order may still be on its way into the book."""
 
+
+TOGETHER_S = 2.0
+"""How long accounts that are through wait for others before they are settled: while most still send, writing would
+only be in their way."""
 
 SETTLING = timedelta(seconds=40)
 """Before a worker's process is gone: whatever still hangs is left off then, so that all can be stored and told."""
@@ -68,12 +72,7 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     if lease.armed_until is not None:
         await _recover(desk, warm.traders, lease.armed_until)
     await _last_look(desk, errand, warm, lookout)
-    failures = await _fire(desk, errand, warm, lease, lookout)
-    served = [trader.settled() for trader in warm.traders if trader not in failures]
-    settled = await _settle(desk, errand, warm.decision, served)
-    if failures:
-        message = "some accounts' orders ended in a fault; the next attempt finds out what became of them"
-        raise BaseExceptionGroup(message, list(failures.values()))
+    settled = await _fire(desk, errand, warm, lease, lookout)
     return await _report(desk, errand, warm.decision, [*warm.done, *settled])
 
 
@@ -200,8 +199,11 @@ def _inactive_because(status: str | None) -> str | None:
     return None if status == Status.ACTIVE else f"subscription_{(status or 'missing').lower()}"
 
 
-async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: Lookout) -> dict[Trader, BaseException]:
-    """Send at the boundary; returns the traders that ended in a fault, with it. Raises `Fenced`."""
+async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: Lookout) -> Sequence[Ticket]:
+    """Send at the boundary and see everybody through; returns the tickets, settled.
+
+    Raises `Fenced`, or a group of the faults that accounts ended in, which the next attempt finds out about.
+    """
     gate = Gate(desk.timer, partial(_renew, desk, errand, lease))
     await gate.arm(errand.boundary)
     watch = asyncio.create_task(lookout.keep_looking())
@@ -211,14 +213,35 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
         openings = [trader.open_fire() if gate.is_open else None for trader in warm.traders]
     keeper = asyncio.create_task(gate.keep_open())
     trades = (_trade(desk, warm, *each, gate) for each in zip(warm.traders, openings, strict=True))
-    outcomes = await asyncio.gather(*trades, return_exceptions=True)
-    keeper.cancel()
-    watch.cancel()
-    for trader in warm.traders:
-        trader.channel.hang_up()
-    if any(isinstance(outcome, Fenced) for outcome in outcomes):
+    try:
+        return await _see_through(desk, errand, warm, trades)
+    finally:
+        keeper.cancel()
+        watch.cancel()
+        for trader in warm.traders:
+            trader.channel.hang_up()
+
+
+async def _see_through(
+    desk: Desk, errand: Errand, warm: Warm, trades: Iterable[Coroutine[None, None, None]]
+) -> Sequence[Ticket]:
+    """Settle accounts as they end, those that end about the same time together: none waits for one that hangs."""
+    tasks = {asyncio.ensure_future(trade): trader for trade, trader in zip(trades, warm.traders, strict=True)}
+    waiting, settled, faults = set(tasks), list[Ticket](), list[BaseException]()
+    while waiting:
+        over, waiting = await asyncio.wait(waiting, timeout=TOGETHER_S)
+        outcomes = {task: task.exception() for task in over}
+        faults += [fault for fault in outcomes.values() if fault is not None]
+        tickets = [tasks[task].settled() for task, fault in outcomes.items() if fault is None]
+        try:
+            settled += await _settle(desk, errand, warm.decision, tickets)
+        except Fenced as fenced:
+            faults.append(fenced)
+    if any(isinstance(fault, Fenced) for fault in faults):
         raise Fenced
-    return {t: o for t, o in zip(warm.traders, outcomes, strict=True) if o is not None}
+    if faults:
+        raise BaseExceptionGroup("some accounts' orders ended in a fault", faults)
+    return settled
 
 
 async def _trade(desk: Desk, warm: Warm, trader: Trader, opening: Opening | None, gate: Gate) -> None:
@@ -240,7 +263,7 @@ def _nothing_collected() -> Iterator[None]:
 
 
 async def _renew(desk: Desk, errand: Errand, lease: Lease, until: datetime) -> None:
-    await at_once(desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
+    await at_once(LEASE, desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
 
 
 def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -> None:

@@ -25,6 +25,12 @@ from quantleap.services.retries import Retries
 LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 """Waits before each look into the book for what is not certain yet."""
 
+RECOVERED_WITHIN_S = 5.0
+"""A book that is not read by then is not waited for."""
+
+CANCELLATIONS = 3
+"""How often what rests is taken back before it is left to an exit, and to whoever is told."""
+
 UNREADABLE = "order_book_unreadable"
 
 
@@ -167,13 +173,21 @@ class Trader:
     async def _conclude(self, gate: Gate) -> None:
         """Take back what still rests after the last look, and see what became of it."""
         await self._watch()
-        resting = [each for each in self._uncertain if each.order_id is not None]
-        for intent in resting:
-            await gate.passed()
-            with suppress(BrokerFailure):  # the book says what became of it
-                await self.channel.cancel(intent)
-        if resting:
+        for _ in range(CANCELLATIONS):
+            resting = [each for each in self._uncertain if each.order_id is not None]
+            if not resting or self.channel.session_died:
+                return
+            for intent in resting:
+                await self.channel.cancel(intent, gate.passed)
             await self._watch()
+            self._explain(resting)
+
+    def _explain(self, taken_back: Iterable[Intent]) -> None:
+        """Brokers give no reason for what they were asked for."""
+        for intent in taken_back:
+            now = self.intents[intent.intent_id]
+            if now.state is State.CANCELLED and now.reason is None:
+                self._note(intent, State.CANCELLED, reason="unfilled_in_time")
 
     async def _watch(self) -> None:
         """Look until everything is certain, or long enough."""
@@ -206,26 +220,26 @@ class Trader:
         return "entry_window_over" if late and self.untouched else None
 
     async def recover(self) -> None:
-        """Adopt what a predecessor placed; with no book to read, nothing more may be sent."""
-        retries = Retries(self.ticket.name)
-        while (failure := await self._look()) is not None:
-            wait = None if self.channel.session_died else retries.wait_s(failure)
-            if wait is None:
-                self.give_up(UNREADABLE, State.UNKNOWN)
-                return
-            await asyncio.sleep(wait)
+        """Adopt what a predecessor placed; with no book to read, nothing more may be sent.
+
+        Everybody waits for the last to be recovered, so it has an end.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECOVERED_WITHIN_S):
+                for wait in LOOKS_S:
+                    await asyncio.sleep(wait)
+                    if await self.read_book():
+                        return
+        self.give_up(UNREADABLE, State.UNKNOWN)
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
-        return await self._look() is None
-
-    async def _look(self) -> BrokerFailure | None:
         try:
             booked = await self.channel.book()
-        except BrokerFailure as failure:
-            return failure
+        except BrokerFailure:
+            return False
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
-        return None
+        return True
 
     def _pending_of(self, side: Side) -> list[Intent]:
         return [intent for intent in self.pending if intent.side is side]
