@@ -297,6 +297,7 @@ class Store:
     adopted: dict[str, Ticket] = field(default_factory=dict)
     leaving: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """By exit run, the strategies it was planned for."""
+    leaving_only: str | None = None
     reports: dict[int, Report] = field(default_factory=dict)
     lease: dict[str, Any] = field(default_factory=dict)
     basket: Basket | None = None
@@ -397,6 +398,7 @@ class FakeDesk:
             template_id="bsk_1",
             version=1,
             strategies=self._store.leaving[run_id],
+            only=self._store.leaving_only,
         )
         return Plan(due=due, plan_id="p1", shards=1, tenants={}, venues=())
 

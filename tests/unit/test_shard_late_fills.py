@@ -1,12 +1,13 @@
 """Orders that are not filled at once: nothing fills after the last word on it, and nothing is closed on hearsay."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
-from quantleap.domain.events import EventType
+from quantleap.domain.errors import Unavailable
+from quantleap.domain.events import EventType, Happening
 from quantleap.domain.execution import Report, State, Ticket
 from quantleap.domain.trading import Side
 from quantleap.services.gate import Fenced
@@ -321,3 +322,80 @@ def test_an_overtaken_worker_takes_nothing_back() -> None:
         while_it_runs(store, broker, timedelta(seconds=2.5), overtake)
 
     assert not broker.cancelled
+
+
+def test_the_second_attempt_of_an_exit_goes_on_though_it_cannot_ask_the_book_about_the_entry_again() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    entered = [intent for ticket in store.entered for intent in ticket.intents]
+    store.entered = [doubted(ticket) for ticket in store.entered]
+    broker.orders = [booked(intent.tag, intent.quantity) for intent in entered]
+    errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
+    for cut_at in range(1, 500):
+        survive(lambda: serve(a_desk(store, broker, Power(cut_at)), errand), WARM)  # noqa: B023 - at once
+        if len(broker.orders) > len(entered):
+            break
+        store.tickets, store.lease, store.claims = {}, {}, {}
+    broker.book_fails = 5
+
+    report = play(lambda: serve(a_desk(store, broker), errand._replace(attempt=1)), T + timedelta(seconds=2)).report
+
+    assert report.counts == {"filled": 4}
+    assert len(broker.orders) == 8
+
+
+def test_a_ticket_that_cannot_be_settled_at_once_ends_nobody_elses_trading() -> None:
+    store = a_store(2)
+    broker = FakeZebu(behave=lambda order, _: Behaviour(latency_s=1.5 if order["actid"] == "C0" else 0.05))
+    desk = a_desk(store, broker)
+    settle, failed = desk.runs.settle, list[str]()
+
+    def at_first_failing(ticket: Ticket, told: Sequence[Happening] = ()) -> None:
+        if not failed:
+            failed.append(ticket.name)
+            raise Unavailable("the table does not answer")
+        settle(ticket, told)
+
+    desk.runs.settle = at_first_failing  # type: ignore[method-assign]  # once
+
+    with pytest.raises(BaseExceptionGroup):
+        play(lambda: serve(desk, an_errand()), WARM)
+
+    assert failed == ["sub_1#alloc_1"]
+    assert states(store.tickets[TICKET]) == [State.FILLED] * 4
+
+
+def test_an_exit_that_cannot_close_leaves_the_one_before_it_its_right() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.claims[TICKET], store.leaving[EXIT] = [EXIT], (0,)
+    store.entered, broker.book_fails = [doubted(ticket) for ticket in store.entered], 100
+
+    assert leave_later(store, broker).skipped == {"entry_not_settled": 1}
+    assert not store.adopted
+
+
+def test_an_exit_does_not_wait_for_an_unwinding_of_other_strategies() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    store.claims[TICKET], store.leaving[EXIT], store.leaving_only = [EXIT], (0, 1), "incomplete"
+
+    assert leave_later(store, broker).counts == {"filled": 4}
+
+
+def test_what_a_book_told_counts_though_taking_back_hangs() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker)
+    (ticket,) = store.entered
+    again = tuple(
+        each.model_copy(update={"strategy": 1, "tag": f"{each.tag}b", "intent_id": f"{each.intent_id}/b"})
+        for each in ticket.intents
+    )
+    store.entered = [doubted(ticket.with_intents((*ticket.intents, *again), settled=True))]
+    broker.orders = [booked(each.tag, each.quantity) for each in ticket.intents]
+    broker.orders += [{**booked(each.tag, each.quantity), "status": "OPEN", "fillshares": "0"} for each in again]
+    broker.cancels_fail = 1000
+
+    report = leave(store, broker)
+
+    assert report.counts == {"filled": 4}

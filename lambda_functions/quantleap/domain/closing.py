@@ -90,11 +90,13 @@ def _way_back(order: Order, quote: Quote, masters: Masters, on: date) -> Order:
 class Claim(NamedTuple):
     """An entry's ticket that an exit is to close, and those of the exits that came before.
 
-    `awaited` are strategies that an exit without a ticket may be about to close.
+    `unwritten` are exits that have no ticket yet, with the strategies they are to close; `awaited` are strategies
+    that are left to such an exit.
     """
 
     entry: Ticket
     earlier: tuple[Ticket, ...] = ()
+    unwritten: Mapping[str, frozenset[int]] = {}
     awaited: frozenset[int] = frozenset()
 
     @property
@@ -105,6 +107,12 @@ class Claim(NamedTuple):
     def with_earlier(self, ticket: Ticket) -> Self:
         """The claim with one more of them."""
         return self._replace(earlier=(*self.earlier, ticket))
+
+    def with_unwritten(self, due: Due) -> Self:
+        """The claim with one more that has none."""
+        halves = due.only == INCOMPLETE
+        theirs = frozenset(due.strategies) & frozenset(self.entry.incomplete if halves else due.strategies)
+        return self._replace(unwritten={**self.unwritten, due.run_id: theirs})
 
     def waiting_for(self, strategies: Iterable[int]) -> Self:
         """The claim with more to wait for."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from quantleap.domain import booking
@@ -13,11 +13,11 @@ from quantleap.domain.execution import Ticket
 from quantleap.services import roster
 from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
-from quantleap.services.gate import to_ns
+from quantleap.services.gate import from_ns, to_ns
 from quantleap.services.trader import LOOKS_S
 
-SEEN_WITHIN_S = 12.0
-"""The others of the shard wait so long, and no longer, for an account whose broker hangs."""
+SEEN_WITHIN_S, SEEN_AT_LEAST_S = 12.0, 4.0
+"""The others of the shard wait so long, and no longer, for an account whose broker hangs; less where little is left."""
 
 
 def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> Channel:
@@ -54,32 +54,36 @@ async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Seq
 
 
 async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
-    """Tickets of one account as its book has them now, with nothing left that may fill; as they were without a book."""
+    """Tickets of one account as its book has them now, what rests taken back; as they were without a book."""
     channel = channel_of(desk, errand, tickets[0], session)
     channel.prepare(())
+    left_s = (errand.boundary - desk.timing.last_look - from_ns(desk.timer.now_ns())).total_seconds()
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(SEEN_WITHIN_S):
+            async with asyncio.timeout(max(SEEN_AT_LEAST_S, min(SEEN_WITHIN_S, left_s))):
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
                     tickets = await _seen(channel, tickets)
                     if not booking.doubted(tickets):
                         break
+                    await _take_back(channel, tickets)
     finally:
         channel.hang_up()
     return tickets
 
 
 async def _seen(channel: Channel, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-    """Tickets by one look into the book; what rests is being taken back."""
     try:
         book = await channel.book()
     except BrokerFailure:
         return tickets
-    seen = [booking.reread(ticket, book) for ticket in tickets]
-    for intent in (intent for ticket in seen for intent in ticket.intents if intent.state.uncertain):
-        await channel.cancel(intent, _at_once)
-    return seen
+    return [booking.reread(ticket, book) for ticket in tickets]
+
+
+async def _take_back(channel: Channel, tickets: Iterable[Ticket]) -> None:
+    for intent in (intent for ticket in tickets for intent in ticket.intents):
+        if intent.state.uncertain and intent.order_id is not None:
+            await channel.cancel(intent, _at_once)
 
 
 async def _at_once() -> None:

@@ -48,41 +48,42 @@ def _seated(decision: Decision, seat: Seat, shard: int) -> list[Ticket]:
     return tickets if seat.halted is None else [ticket.skip(seat.halted) for ticket in tickets]
 
 
-def claims(desk: Desk, errand: Errand, decision: Decision) -> list[Claim]:
+def claims(desk: Desk, errand: Errand) -> list[Claim]:
     """What an exit is to close: each ticket of the entry that placed orders, whatever became of its subscription."""
     entered = desk.runs.tickets(errand.closes or "", errand.shard, None)
     concerned = (t for t in entered if t.intents and closing.concerns(errand.only, t, errand.template_id))
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(partial(_claim, desk, errand, decision), concerned))
+        return list(pool.map(partial(_claim, desk, errand), concerned))
 
 
-def _claim(desk: Desk, errand: Errand, decision: Decision, entry: Ticket) -> Claim:
+def _claim(desk: Desk, errand: Errand, entry: Ticket) -> Claim:
     claim = Claim(entry)
-    for run_id in desk.runs.claim_exit(entry, decision.run_id):
-        claim = _with_earlier(desk, errand, decision, claim, run_id)
+    for run_id in desk.runs.claim_exit(entry, errand.run_id):
+        stored = desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name)
+        claim = claim.with_unwritten(desk.runs.plan(run_id).due) if stored is None else claim.with_earlier(stored)
     return claim
 
 
-def _with_earlier(desk: Desk, errand: Errand, decision: Decision, claim: Claim, run_id: str) -> Claim:
-    """The claim with what an earlier exit did of its ticket.
-
-    One that has no ticket yet may have died before. Where this exit closes all that it was to close, it gets a ticket
-    that is settled, so that it can send nothing any more.
-    """
-    entry = claim.entry
-    stored = desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name)
-    if stored is None:
-        theirs, ours = set(desk.runs.plan(run_id).due.strategies), {order.strategy for order in decision.orders}
-        if errand.only == closing.INCOMPLETE or not theirs <= ours:
-            return claim.waiting_for(theirs)
-        stored = desk.runs.adopt_ticket(closing.superseded(entry, run_id))
-    return claim.with_earlier(stored)
-
-
-def exits(errand: Errand, decision: Decision, claimed: Iterable[Claim]) -> list[Ticket]:
+def exits(desk: Desk, errand: Errand, decision: Decision, claimed: Iterable[Claim]) -> list[Ticket]:
     """Every ticket of an exit's shard."""
     halves = errand.only == closing.INCOMPLETE
-    return _as_drawn(errand, (closing.ticket(decision, claim, halves=halves) for claim in claimed))
+    claims = (_standing_in(desk, decision, claim, halves=halves) for claim in claimed)
+    return _as_drawn(errand, (closing.ticket(decision, claim, halves=halves) for claim in claims))
+
+
+def _standing_in(desk: Desk, decision: Decision, claim: Claim, *, halves: bool) -> Claim:
+    """The claim once it is clear what becomes of earlier exits that have no ticket yet: they may have died before.
+
+    Where this exit can and will close all that such a one was to close, the other gets a ticket that is settled, so
+    that it can send nothing any more. Otherwise it keeps its right, and this exit waits for it.
+    """
+    ours = {order.strategy for order in decision.orders}
+    for run_id, theirs in claim.unwritten.items():
+        if halves or not theirs <= ours or any(map(claim.blocked_because, theirs)):
+            claim = claim.waiting_for(theirs)
+        elif theirs:
+            claim = claim.with_earlier(desk.runs.adopt_ticket(closing.superseded(claim.entry, run_id)))
+    return claim
 
 
 def checked(

@@ -88,7 +88,7 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     """Everything that can be done before the boundary: tickets stored, tokens unlocked, connections open."""
     decision = await asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id)
     drafts = await _drafts(desk, errand, decision)
-    names = {name(ticket) for ticket in drafts if not ticket.settled}
+    names = {name(ticket) for ticket in drafts if errand.closes or not ticket.settled}
     unlocked_at = from_ns(desk.timer.now_ns())
     accounts, sessions = await asyncio.gather(
         asyncio.to_thread(desk.accounts.many, names), asyncio.to_thread(desk.vault.sessions, names)
@@ -107,8 +107,9 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
 async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Sequence[Ticket]:
     if errand.closes is None:
         return await asyncio.to_thread(roster.entries, desk, errand, decision)
-    claims = await asyncio.to_thread(roster.claims, desk, errand, decision)
-    return roster.exits(errand, decision, await look_again(desk, errand, claims))
+    claims = await asyncio.to_thread(roster.claims, desk, errand)
+    seen = await look_again(desk, errand, claims)
+    return await asyncio.to_thread(roster.exits, desk, errand, decision, seen)
 
 
 def _untold(ticket: Ticket, errand: Errand) -> Ticket:
@@ -235,8 +236,8 @@ async def _see_through(
         tickets = [tasks[task].settled() for task, fault in outcomes.items() if fault is None]
         try:
             settled += await _settle(desk, errand, warm.decision, tickets)
-        except Fenced as fenced:
-            faults.append(fenced)
+        except Exception as fault:  # noqa: BLE001 - raised once the others are through
+            faults.append(fault)
     if any(isinstance(fault, Fenced) for fault in faults):
         raise Fenced
     if faults:
@@ -290,8 +291,10 @@ def _lateness(desk: Desk, errand: Errand) -> timedelta:
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
     """Store what became of tickets, each together with what others need to hear of it."""
     told = partial(telling.of_ticket, decision=decision, boundary=errand.boundary, closing=errand.closes is not None)
-    try:
-        await asyncio.gather(*(asyncio.to_thread(desk.runs.settle, ticket, told(ticket)) for ticket in tickets))
-    except Conflict:
-        raise Fenced from None
+    writes = (asyncio.to_thread(desk.runs.settle, ticket, told(ticket)) for ticket in tickets)
+    faults = [each for each in await asyncio.gather(*writes, return_exceptions=True) if each is not None]
+    if any(isinstance(fault, Conflict) for fault in faults):
+        raise Fenced
+    for fault in faults:
+        raise fault
     return tickets

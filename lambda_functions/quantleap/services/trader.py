@@ -176,17 +176,16 @@ class Trader:
         for _ in range(CANCELLATIONS):
             resting = [each for each in self._uncertain if each.order_id is not None]
             if not resting or self.channel.session_died:
-                return
+                break
             for intent in resting:
                 await self.channel.cancel(intent, gate.passed)
             await self._watch()
-            self._explain(resting)
+        self._explain()
 
-    def _explain(self, taken_back: Iterable[Intent]) -> None:
+    def _explain(self) -> None:
         """Brokers give no reason for what they were asked for."""
-        for intent in taken_back:
-            now = self.intents[intent.intent_id]
-            if now.state is State.CANCELLED and now.reason is None:
+        for intent in list(self.intents.values()):
+            if intent.state is State.CANCELLED and intent.reason is None:
                 self._note(intent, State.CANCELLED, reason="unfilled_in_time")
 
     async def _watch(self) -> None:
