@@ -1,6 +1,7 @@
 """One shard of a run, from warming up to its report."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except Fenced:
         logger.warning("another worker took the shard over")
         return {"status": "fenced"}
+    finally:
+        gc.collect()  # the run's own garbage: frozen at the boundary, it counts as old and would stay for hours
     for ticket in served.tickets:
         outcomes.tell_ticket(ticket)
     report = served.report.model_dump(mode="json")
