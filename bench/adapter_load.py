@@ -11,7 +11,7 @@ import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from quantleap.adapters.lines import AsyncLine, AsyncLines
+from quantleap.adapters.lines import AsyncLine, AsyncLines, new_loop
 from quantleap.domain.broker import OrderRequest
 from quantleap.domain.contracts import Contract, ExpiryType, Index, Right, expiry_date
 from quantleap.domain.sessions import AlwaysOpen
@@ -54,7 +54,7 @@ def main(broker: str, simulator: str, *sizes: str) -> None:
     """Set up, then play."""
     client = desk(broker, simulator)
     order = resting(client, datetime.now(UTC).date())
-    asyncio.run(play(client, order, *map(int, sizes)))
+    asyncio.run(play(client, order, *map(int, sizes)), loop_factory=new_loop)
 
 
 if __name__ == "__main__":

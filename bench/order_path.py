@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from bench import crowd
 from bench.sampling import sampled
 from quantleap.adapters.brokers.zerodha import Zerodha
-from quantleap.adapters.lines import AsyncLines
+from quantleap.adapters.lines import AsyncLines, new_loop
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain import planning
 from quantleap.domain.execution import Ticket
@@ -196,4 +196,5 @@ async def measure(way: str, url: str, passes: int) -> None:
 
 if __name__ == "__main__":
     asked = (sys.argv[2], int(sys.argv[3]))
-    asyncio.run(profile(*asked) if sys.argv[1] == "profile" else measure(sys.argv[1], *asked))
+    work = profile(*asked) if sys.argv[1] == "profile" else measure(sys.argv[1], *asked)
+    asyncio.run(work, loop_factory=new_loop)

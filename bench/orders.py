@@ -12,7 +12,7 @@ ROUNDS = 5
 PASSES = 3
 
 WAYS = {
-    "limit": "a socket of asyncio, nothing around it",
+    "limit": "a connection of asyncio on the same loop, nothing around it",
     "prepared": "our order path: prepared bytes to order id",
     "worker": "our worker: bytes made, sent, noted, book read",
     "httpx": f"httpx in {peers.THREADS} threads",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bench import crowd
 from quantleap.adapters.brokers.zerodha import Zerodha
-from quantleap.adapters.lines import AsyncLines
+from quantleap.adapters.lines import AsyncLines, new_loop
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.broker import Broker
 from quantleap.domain.execution import Timing
@@ -63,7 +63,7 @@ def play(url: str, subscribers: int) -> Round:
     boundary = datetime.now(UTC) + LEAD
     store = crowd.store(subscribers, boundary)
     began = time.process_time()
-    report = asyncio.run(serve(desk(store, url), errand(boundary))).report
+    report = asyncio.run(serve(desk(store, url), errand(boundary)), loop_factory=new_loop).report
     spent = time.process_time() - began
     firsts = (min(i.sent_after_ms for i in t.intents if i.sent_after_ms is not None) for t in store.tickets.values())
     return Round(dict(report.counts), sorted(float(first) for first in firsts), spent)

@@ -16,7 +16,7 @@ class Row(NamedTuple):
     outside: set[str]
 
 
-CLIENTS = {"bcrypt", "boto3", "botocore", "cryptography", "httptools", "tenacity", "urllib3"}
+CLIENTS = {"bcrypt", "boto3", "botocore", "cryptography", "httptools", "tenacity", "urllib3", "uvloop"}
 POWERTOOLS = {"aws_lambda_powertools"}
 # Types of boto3's clients: installed for development only, so imported under TYPE_CHECKING only.
 STUBS = ("mypy_boto3_", "types_boto3")

@@ -1,6 +1,5 @@
 """One shard of a run, from warming up to its report."""
 
-import asyncio
 import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(run_id=errand.run_id, shard=errand.shard, attempt=errand.attempt)
     logger.info("shard begins")
     try:
-        served = asyncio.run(shard.serve(desk, errand))
+        served = engine.played(shard.serve(desk, errand))
     except Conflict as conflict:
         logger.warning("shard is served by another worker", extra={"code": conflict.reason})
         return {"status": conflict.reason}

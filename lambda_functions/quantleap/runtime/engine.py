@@ -1,13 +1,15 @@
 """The composition root of execution: what the precision timer and its workers stand on."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
-from quantleap.adapters.lines import AsyncLines
+from quantleap.adapters.lines import AsyncLines, new_loop
 from quantleap.adapters.market_feed import HttpMarketFeed
 from quantleap.adapters.masters import S3MasterStore
 from quantleap.adapters.plan_store import S3PlanStore
@@ -120,3 +122,8 @@ def desk() -> Desk:
             max_lateness=timedelta(seconds=settings().max_lateness_s),
         ),
     )
+
+
+def played[T](work: Coroutine[Any, Any, T]) -> T:
+    """What a worker's coroutine comes to, on an event loop of its own."""
+    return asyncio.run(work, loop_factory=new_loop)
