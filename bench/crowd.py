@@ -61,7 +61,13 @@ def seats(count: int, first: int = 0) -> Iterator[Seat]:
             client_id=f"C{number:06}",
             lot_multiplier=Decimal(1 + number % 3),
         )
-        yield Seat(f"sub_{number:036}", f"usr_{number:020}", TENANT, Status.ACTIVE, (allocation,))
+        yield Seat(
+            f"sub_{number:020}{TEMPLATE.removeprefix('bsk_')}{number:08}",
+            f"usr_{number:020}",
+            TENANT,
+            Status.ACTIVE,
+            (allocation,),
+        )
 
 
 def due(boundary: datetime) -> Due:

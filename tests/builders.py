@@ -133,9 +133,9 @@ def a_new_account(**changes: Any) -> NewBrokerAccount:
 
 
 def a_subscription(number: int = 1, **changes: Any) -> Subscription:
-    user_id = str(changes.get("user_id", ASHA))
+    user_id, template_id = str(changes.get("user_id", ASHA)), str(changes.get("template_id", TEMPLATE))
     usual = Subscription(
-        subscription_id=f"sub_{user_id.removeprefix('usr_')}{number:016}",
+        subscription_id=f"sub_{user_id.removeprefix('usr_')}{template_id.removeprefix('bsk_')}{number:08}",
         user_id=ASHA,
         user_email=ASHAS_MAIL,
         tenant=ZEBU.key,

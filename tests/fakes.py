@@ -21,7 +21,6 @@ from quantleap.domain.halts import Halt
 from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
 from quantleap.domain.ports import (
-    Around,
     Baskets,
     BrokerAccounts,
     Found,
@@ -34,6 +33,7 @@ from quantleap.domain.ports import (
     RateBuckets,
     Subscriptions,
     Users,
+    Whole,
 )
 from quantleap.domain.rate import Bucket, Counted, DayUsage
 from quantleap.domain.subscription import (
@@ -340,10 +340,11 @@ class FakeSubscriptions:
         except KeyError:
             raise NotFound("No such subscription") from None
 
-    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
-        found = self._accounts.many((subscription.user_id, client_id) for client_id in client_ids)
-        basket = self._baskets.held.get(subscription.template_id)
-        return Around(basket, {client_id: account for (_, client_id), account in found.items()})
+    def whole(self, subscription_id: str, client_ids: Iterable[str] = ()) -> Whole:
+        held = self.get(subscription_id)
+        found = self._accounts.many((held.user_id, client_id) for client_id in client_ids)
+        basket = self._baskets.held.get(held.template_id)
+        return Whole(held, basket, {client_id: account for (_, client_id), account in found.items()})
 
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         found = self.get(subscription_id)

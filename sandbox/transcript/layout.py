@@ -21,7 +21,7 @@ ALWAYS_TOLD = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"
 """Headers every answer of a partner's route has; a page shows them where it asks for them."""
 
 KEY = re.compile(r"\b(pk_[a-z0-9]+_test_)[0-9A-Za-z]{32}\b")
-ID = re.compile(r"(?<![0-9A-Za-z])(usr_|bsk_|sub_|alloc_|key_)[0-9a-z]{16,36}(?![0-9A-Za-z])")
+ID = re.compile(r"(?<![0-9A-Za-z])(usr_|bsk_|sub_|alloc_|key_)[0-9a-z]{16,44}(?![0-9A-Za-z])")
 SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
 BROKER = "http://127.0.0.1:4567"
 
@@ -81,9 +81,9 @@ def _named(text: str, names: Mapping[str, str]) -> str:
 
 
 def _renamed(name: str, prefix: str) -> str:
-    """An id of the same form, the same for the same id; a subscription's still begins with its user's."""
+    """An id of the same form, the same for the same id; a subscription's still names its user and its template."""
     if prefix == "sub_":
-        return prefix + _drawn(f"usr_{name[4:24]}", 20) + _drawn(name, 16)
+        return prefix + _drawn(f"usr_{name[4:24]}", 20) + _drawn(f"bsk_{name[24:40]}", 16) + _drawn(name, 8)
     return prefix + _drawn(name, len(name) - len(prefix))
 
 

@@ -112,7 +112,7 @@ def test_a_crowd_with_one_idempotency_key_gets_one_answer_or_is_told_to_wait(
 
 
 PEOPLE = 5
-TEMPLATES = (TEMPLATE, "bsk_second", "bsk_third")
+TEMPLATES = (TEMPLATE, "bsk_second0000000000", "bsk_third00000000000")
 WORKERS = 8
 MOVES = 125
 """Of each worker: a thousand together."""

@@ -40,7 +40,7 @@ WARM = NINE_TWENTY - timedelta(seconds=90)
 
 def a_follower(number: int) -> Subscription:
     user_id = f"usr_{number:020}"
-    return a_subscription(number, user_id=user_id, subscription_id=f"sub_{number:020}{number:016}")
+    return a_subscription(number, user_id=user_id)
 
 
 def follow(table: Table, number: int) -> None:

@@ -357,10 +357,11 @@ def test_a_tenants_subscriptions_come_in_pages_each_once(stores: Stores) -> None
 
 def test_a_users_subscriptions_are_read_by_status(stores: Stores) -> None:
     a_market(stores)
-    stores.baskets.add(a_template(basket_id="bsk_second"))
+    stores.baskets.add(a_template(basket_id="bsk_second0000000000"))
     stores.subscriptions.add(a_subscription(1))
-    stores.subscriptions.add(a_subscription(2, template_id="bsk_second"))
-    stores.subscriptions.move(a_subscription(2).subscription_id, ZEBU, Action.PAUSE, LATER)
+    other = a_subscription(2, template_id="bsk_second0000000000")
+    stores.subscriptions.add(other)
+    stores.subscriptions.move(other.subscription_id, ZEBU, Action.PAUSE, LATER)
 
     def states(status: Status | None) -> list[str]:
         return [each.status for each in stores.subscriptions.of_user(ASHA, status)]

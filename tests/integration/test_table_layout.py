@@ -208,16 +208,16 @@ def test_fifty_who_subscribe_the_same_user_at_once_make_one_subscription(
 
 
 def test_the_count_of_subscribers_survives_moves_in_any_order(market: Stores) -> None:
-    market.baskets.add(a_template(basket_id="bsk_second"))
+    market.baskets.add(a_template(basket_id="bsk_second0000000000"))
     market.subscriptions.add(a_subscription(1))
-    market.subscriptions.add(a_subscription(2, template_id="bsk_second"))
+    market.subscriptions.add(a_subscription(2, template_id="bsk_second0000000000"))
     paused = market.subscriptions.move(a_subscription(1).subscription_id, ZEBU, Action.PAUSE, NINE_TWENTY)
     market.subscriptions.cancel(paused.after(Action.CANCEL, NINE_TWENTY))
     market.subscriptions.add(a_subscription(3))
 
-    counts = [market.baskets.get(name).subscriber_count for name in (TEMPLATE, "bsk_second")]
+    counts = [market.baskets.get(name).subscriber_count for name in (TEMPLATE, "bsk_second0000000000")]
 
-    assert counts == [len(market.subscriptions.seats(name)) for name in (TEMPLATE, "bsk_second")] == [1, 1]
+    assert counts == [len(market.subscriptions.seats(name)) for name in (TEMPLATE, "bsk_second0000000000")] == [1, 1]
 
 
 def test_a_pause_whose_answer_was_lost_is_not_refused_when_it_is_sent_again(market: Stores) -> None:

@@ -8,10 +8,13 @@ import pytest
 
 from quantleap.adapters.lines import new_loop
 
-LOOPS: Mapping[str, Callable[[], AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop, "uvloop": new_loop}
+type Loops = Mapping[str, Callable[[], AbstractEventLoop]]
+
+USUAL: Loops = {"asyncio": asyncio.new_event_loop}
+ALL: Loops = {**USUAL, "uvloop": new_loop}
 
 
-def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], AbstractEventLoop]] | None:
-    """All of them for a test that names some, and the plugin's own for every other."""
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Loops:
+    """All of them for a test that names some, and the usual one for every other."""
     marker = item.get_closest_marker("asyncio")
-    return LOOPS if marker is not None and "loop_factories" in marker.kwargs else None
+    return ALL if marker is not None and "loop_factories" in marker.kwargs else USUAL

@@ -7,7 +7,7 @@ import pytest
 
 from quantleap.domain.account import Person
 from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
-from quantleap.domain.ids import user_of_sign_in, user_of_subscription
+from quantleap.domain.ids import named_by, user_of_sign_in
 from quantleap.domain.model import parse
 from quantleap.domain.partner import PLATFORM, Environment, Tenant
 from quantleap.domain.subscription import Action, OwnFilter, OwnSubscription, Status, SubscriptionChange
@@ -70,7 +70,7 @@ def test_a_subscription_is_split_over_several_accounts(market: Stores) -> None:
     first, second = shown.subscription.allocations
     assert (first.client_id, second.client_id, second.lot_multiplier) == ("ZEBU123", "ZEBU2", Decimal("2.5"))
     assert (second.priority, second.max_lots_per_order) == (2, 4)
-    assert set(shown.accounts) == {"ZEBU123", "ZEBU2"}
+    assert {first.broker_id, second.broker_id} == {"zebu"}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,8 @@ def test_an_id_of_somebody_who_signed_in_is_one_of_ours_and_their_own(market: St
     begun = subscriptions.subscribe_oneself(ports(market), ravi, TEMPLATE, OwnSubscription(broker_client_id="R1"))
 
     name = begun.subscription.subscription_id
-    assert user_of_subscription(name) == ravi.user_id == user_of_sign_in("ravi")
+    assert named_by(name) == (ravi.user_id, TEMPLATE)
+    assert ravi.user_id == user_of_sign_in("ravi")
     assert subscriptions.require_own(ravi, name) == name
     assert ravi.user_id != user_of_sign_in("Ravi")
     for other in (name.replace("sub_", "usr_"), NAME):

@@ -12,22 +12,22 @@ from tests.builders import NINE_TWENTY, counting
 texts = st.text(max_size=80)
 
 
-def test_a_subscription_id_leads_back_to_its_user() -> None:
-    user = ids.user_id(draw)
+def test_a_subscription_id_leads_back_to_its_user_and_its_template() -> None:
+    user, template = ids.user_id(draw), ids.basket_id(draw)
 
-    assert ids.user_of_subscription(ids.subscription_id(user, draw)) == user
+    assert ids.named_by(ids.subscription_id(user, template, draw)) == (user, template)
 
 
 @given(texts)
 def test_any_other_text_leads_nowhere_or_to_a_well_formed_user(text: str) -> None:
-    user = ids.user_of_subscription(text)
+    named = ids.named_by(text)
 
-    assert user is None or (len(user) == 24 and user.isascii() and "#" not in user)
+    assert named is None or (len(named.user_id) == 24 and named.user_id.isascii() and "#" not in named.user_id)
 
 
-@pytest.mark.parametrize("text", ["", "sub_", "sub_" + "A" * 36, "sub_" + "a" * 35, "sub_" + "#" * 36])
+@pytest.mark.parametrize("text", ["", "sub_", "sub_" + "A" * 44, "sub_" + "a" * 43, "sub_" + "#" * 44])
 def test_a_text_that_is_no_subscription_id_names_nobody(text: str) -> None:
-    assert ids.user_of_subscription(text) is None
+    assert ids.named_by(text) is None
 
 
 def test_ids_say_what_they_name() -> None:

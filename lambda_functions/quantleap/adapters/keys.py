@@ -43,7 +43,7 @@ from typing import TypedDict
 
 from quantleap.domain.clock import IST
 from quantleap.domain.events import EVENT_ID_PREFIX
-from quantleap.domain.ids import PLATFORM_OWNER, user_of_subscription
+from quantleap.domain.ids import PLATFORM_OWNER, named_by
 
 
 class Key(TypedDict):
@@ -150,8 +150,8 @@ def deep_link(token: str) -> Key:
 
 def subscription(subscription_id: str) -> Key | None:
     """A subscription; its id names its user. None for a text that is no subscription id."""
-    user_id = user_of_subscription(subscription_id)
-    return None if user_id is None else _key(user_id, f"SUBSCRIPTION#{subscription_id}")
+    named = named_by(subscription_id)
+    return None if named is None else _key(named.user_id, f"SUBSCRIPTION#{subscription_id}")
 
 
 def template_claim(user_id: str, template_id: str) -> Key:

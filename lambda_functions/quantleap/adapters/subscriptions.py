@@ -10,8 +10,9 @@ from quantleap.adapters.items import NEW, Write, read, stored
 from quantleap.adapters.table import ConditionFailed, Item, Rows, Table, TransactionFailed
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.execution import Seat
+from quantleap.domain.ids import named_by
 from quantleap.domain.partner import Tenant
-from quantleap.domain.ports import Around, Found, Page
+from quantleap.domain.ports import Found, Page, Whole
 from quantleap.domain.subscription import (
     MOVES,
     Action,
@@ -85,14 +86,20 @@ class TableSubscriptions:
             raise NotFound("No such subscription")
         return _read(item)
 
-    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
-        """The template, and accounts of the user, the missing absent: one call."""
-        template = keys.basket(subscription.template_id)
-        named = (keys.broker_account(subscription.user_id, client_id) for client_id in dict.fromkeys(client_ids))
-        items = {item["sort_key"]: item for item in self._table.get_many([template, *named])}
-        basket = items.pop(template["sort_key"], None)
+    def whole(self, subscription_id: str, client_ids: Iterable[str] = ()) -> Whole:
+        """One with its template and accounts of its user, the missing absent: one call; raises `NotFound`."""
+        key, named = keys.subscription(subscription_id), named_by(subscription_id)
+        if key is None or named is None:
+            raise NotFound("No such subscription")
+        template = keys.basket(named.template_id)
+        accounts = (keys.broker_account(named.user_id, client_id) for client_id in dict.fromkeys(client_ids))
+        items = {item["sort_key"]: item for item in self._table.get_many([key, template, *accounts])}
+        item, basket = items.pop(key["sort_key"], None), items.pop(template["sort_key"], None)
+        if item is None:
+            raise NotFound("No such subscription")
         found = map(broker_accounts.of_item, items.values())
-        return Around(
+        return Whole(
+            _read(item),
             baskets.of_item(basket, machine.now()) if basket else None,
             {account.client_id: account for account in found},
         )

@@ -1,19 +1,22 @@
 """Identifiers: opaque, unguessable, and such that each leads to the key of what it names.
 
-A subscription's id carries the user's, so reading one by id is a single read with no index. A run's id is
-worked out from what it runs, so starting the same run twice gives the same id.
+A subscription's id carries its user's and its template's, so that it is read together with its template in one
+call and without an index. A run's id is worked out from what it runs, so starting the same run twice gives the same id.
 """
 
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from itertools import count
+from typing import NamedTuple
 
 from quantleap.domain.clock import IST
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 USER_LENGTH = 20
 UNIQUE_LENGTH = 16
+FOLLOWED_LENGTH = 8
+"""Tells apart the subscriptions of one user to one template, of which all but one are cancelled."""
 
 type Randomness = Callable[[str, int], str]
 """Draws that many characters of an alphabet; the secure source is handed in, tests hand in a counter."""
@@ -49,17 +52,24 @@ def basket_id(draw: Randomness) -> str:
     return f"bsk_{draw(ALPHABET, UNIQUE_LENGTH)}"
 
 
-def subscription_id(user: str, draw: Randomness) -> str:
-    """`sub_`, the user's 20 characters, and 16 of its own."""
-    return f"sub_{user.removeprefix('usr_')}{draw(ALPHABET, UNIQUE_LENGTH)}"
+def subscription_id(user: str, template: str, draw: Randomness) -> str:
+    """`sub_`, the user's 20 characters, the template's 16, and 8 of its own."""
+    return f"sub_{user.removeprefix('usr_')}{template.removeprefix('bsk_')}{draw(ALPHABET, FOLLOWED_LENGTH)}"
 
 
-def user_of_subscription(subscription: str) -> str | None:
-    """The user a subscription id belongs to, or None for a text that is no such id."""
+class Follows(NamedTuple):
+    """Whom a subscription id names, and what they follow."""
+
+    user_id: str
+    template_id: str
+
+
+def named_by(subscription: str) -> Follows | None:
+    """What a subscription id says, or None for a text that is no such id."""
     body = subscription.removeprefix("sub_")
-    if len(body) != USER_LENGTH + UNIQUE_LENGTH or not set(body) <= set(ALPHABET):
+    if len(body) != USER_LENGTH + UNIQUE_LENGTH + FOLLOWED_LENGTH or not set(body) <= set(ALPHABET):
         return None
-    return f"usr_{body[:USER_LENGTH]}"
+    return Follows(f"usr_{body[:USER_LENGTH]}", f"bsk_{body[USER_LENGTH:-FOLLOWED_LENGTH]}")
 
 
 def allocation_id(draw: Randomness) -> str:

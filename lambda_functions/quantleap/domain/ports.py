@@ -111,9 +111,10 @@ class Found(NamedTuple):
     user: User | None
 
 
-class Around(NamedTuple):
-    """What a subscription refers to, read together: its template (None once that is gone), accounts by client id."""
+class Whole(NamedTuple):
+    """A subscription, its template (None once that is gone), and accounts by client id, read together."""
 
+    subscription: Subscription
     basket: Basket | None
     accounts: Mapping[str, BrokerAccount]
 
@@ -216,8 +217,8 @@ class Subscriptions(Protocol):
     def get(self, subscription_id: str) -> Subscription:
         """Read one, strongly consistent; raises `NotFound`."""
 
-    def around(self, subscription: Subscription, client_ids: Iterable[str]) -> Around:
-        """The template, and accounts of the user, the missing absent: one call."""
+    def whole(self, subscription_id: str, client_ids: Iterable[str] = ()) -> Whole:
+        """One with its template and accounts of its user, the missing absent: one call; raises `NotFound`."""
 
     def move(self, subscription_id: str, tenant: Tenant, action: Action, at: datetime) -> Subscription:
         """Pause or resume in one conditional write; raises `NotFound` or `Conflict`."""

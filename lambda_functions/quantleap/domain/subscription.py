@@ -96,6 +96,13 @@ class SubscriptionChange(Model):
     broker_client_id: ClientId | None = None
     allocations: tuple[Share, ...] | None = Field(default=None, min_length=1, max_length=MOST_ACCOUNTS)
 
+    @property
+    def client_ids(self) -> tuple[str, ...]:
+        """The accounts it names."""
+        if self.allocations is not None:
+            return tuple(share.client_id for share in self.allocations)
+        return () if self.broker_client_id is None else (self.broker_client_id,)
+
     @field_validator("allocations")
     @classmethod
     def _is_a_split(cls, value: tuple[Share, ...] | None, info: ValidationInfo) -> tuple[Share, ...] | None:

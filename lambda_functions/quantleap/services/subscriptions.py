@@ -46,11 +46,10 @@ class Begun(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A subscription, the template it follows (None once that is deleted), and its accounts by client id."""
+    """A subscription and the template it follows, None once that is deleted."""
 
     subscription: Subscription
     basket: Basket | None
-    accounts: Mapping[str, BrokerAccount]
 
 
 class Seller(NamedTuple):
@@ -168,7 +167,7 @@ def _begin(
         lot_multiplier=wish.lot_multiplier,
     )
     share = split(pricing.monthly_fee, seller.percentage)
-    subscription_id = ids.subscription_id(account.user_id, draw)
+    subscription_id = ids.subscription_id(account.user_id, basket.basket_id, draw)
     return Subscription(
         subscription_id=subscription_id,
         user_id=account.user_id,
@@ -204,26 +203,28 @@ def _require_size(multipliers: Mapping[str, Decimal], basket: Basket, at: dateti
 
 def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: SubscriptionChange) -> Shown:
     """Change accounts and lots, from the next boundary on that is not being prepared yet."""
-    was, now = one(ports.subscriptions, tenant, subscription_id), ports.clock()
-    shares = was.shares(wanted)
-    basket, accounts = ports.subscriptions.around(was, (share.client_id for share in shares))
+    was, basket, accounts = ports.subscriptions.whole(subscription_id, wanted.client_ids)
+    _require_tenant(was, tenant)
     if basket is None:
         raise NotFound("No such template")
+    now, shares = ports.clock(), was.shares(wanted)
+    brokers = {each.client_id: each.broker_id for each in was.allocations}
+    brokers |= {name: account.broker_id for name, account in accounts.items()}
     paths = _paths(wanted, shares)
     _require_size({f"{path}lot_multiplier": share.lot_multiplier for path, share in paths.items()}, basket, now)
-    _require_linked(accounts, paths)
+    _require_linked(brokers, paths)
     kept = {each.client_id: each.allocation_id for each in was.allocations}
     allocations = tuple(
         Allocation(
             allocation_id=kept.get(share.client_id) or ids.allocation_id(ports.draw),
-            broker_id=accounts[share.client_id].broker_id,
+            broker_id=brokers[share.client_id],
             **dict(share),
         )
         for share in shares
     )
     changed = was.split(allocations, now)
     ports.subscriptions.split(changed, was=was)
-    return Shown(changed, basket, accounts)
+    return Shown(changed, basket)
 
 
 def _paths(wanted: SubscriptionChange, shares: Sequence[Share]) -> Mapping[str, Share]:
@@ -246,8 +247,8 @@ def _require_linked(accounts: Container[str], paths: Mapping[str, Share]) -> Non
 
 def detail(ports: Ports, tenant: Tenant, subscription_id: str) -> Shown:
     """A subscription with what it comes to: the template's part, and the user's."""
-    found = one(ports.subscriptions, tenant, subscription_id)
-    return Shown(found, *ports.subscriptions.around(found, (each.client_id for each in found.allocations)))
+    found, basket, _ = ports.subscriptions.whole(subscription_id)
+    return Shown(_require_tenant(found, tenant), basket)
 
 
 def of_person(subscriptions: Subscriptions, person: Person, wanted: OwnFilter) -> Sequence[Subscription]:
@@ -258,7 +259,8 @@ def of_person(subscriptions: Subscriptions, person: Person, wanted: OwnFilter) -
 
 def require_own(person: Person, subscription_id: str) -> str:
     """The id again, if the subscription is that person's; whose it is stands in the id."""
-    if ids.user_of_subscription(subscription_id) != person.user_id:
+    named = ids.named_by(subscription_id)
+    if named is None or named.user_id != person.user_id:
         raise NotFound("No such subscription")
     return subscription_id
 
@@ -278,7 +280,10 @@ def listing(
 
 def one(subscriptions: Subscriptions, tenant: Tenant, subscription_id: str) -> Subscription:
     """A subscription, if it is the tenant's."""
-    found = subscriptions.get(subscription_id)
+    return _require_tenant(subscriptions.get(subscription_id), tenant)
+
+
+def _require_tenant(found: Subscription, tenant: Tenant) -> Subscription:
     if found.tenant != tenant.key:
         raise NotFound("No such subscription")
     return found

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from quantleap.domain.account import AccountStatus
 from quantleap.domain.basket import Pricing
 from quantleap.domain.contracts import Right
 from quantleap.domain.model import Model
@@ -133,7 +132,6 @@ class FromUser(Model):
     lot_multiplier: Decimal
     priority: int
     max_lots_per_order: int | None
-    account_status: AccountStatus | None
     lots: tuple[LegLots, ...]
 
 

@@ -88,9 +88,6 @@ def _effective(shown: Shown) -> Body:
             {
                 **each.model_dump(include={"allocation_id", "client_id", "broker_id", "lot_multiplier", "priority"}),
                 "max_lots_per_order": each.max_lots_per_order,
-                "account_status": shown.accounts[each.client_id].account_status
-                if each.client_id in shown.accounts
-                else None,
                 "lots": [] if shown.basket is None else _lots(each, shown.basket),
             }
             for each in shown.subscription.allocations
