@@ -77,6 +77,21 @@ def test_a_position_left_half_is_closed_by_itself_where_its_rule_says_so(platfor
     assert [order["side"] for order in user.booked() if order["filled"]] == ["BUY", "SELL"]
 
 
+def test_what_an_exit_left_open_is_tried_again_by_itself(platform: Platform) -> None:
+    template_id, user = a_template(platform, LONG_STRADDLE), a_ready_user(platform)
+    user.subscribe(template_id)
+    completed(user.partner, fire(user.partner, template_id))
+    user.broker.put(
+        "/control/behaviour", {"reject": {"insufficient_funds": {"client_id": user.client_id, "count": 1}}}
+    ).expect(200)
+
+    first = leave(user.partner, template_id)
+    until_flat(user)
+
+    assert first.body["report"]["incomplete"] == 1
+    assert [order["side"] for order in user.booked() if order["filled"]] == ["BUY", "BUY", "SELL", "SELL"]
+
+
 def until_flat(user: User) -> None:
     patience = time.monotonic() + PATIENCE_S
     while held(user):

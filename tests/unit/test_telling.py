@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from quantleap.domain import telling
-from quantleap.domain.closing import INCOMPLETE, concerns
+from quantleap.domain.closing import INCOMPLETE, TRIES, concerns
 from quantleap.domain.events import EventType
 from quantleap.domain.execution import Decision, Report, State
 from tests.builders import ASHA, NINE_TWENTY, TEMPLATE, a_plan, a_ticket, an_intent
@@ -22,7 +22,16 @@ def test_an_exit_that_leaves_something_open_is_told() -> None:
 
     assert refused.type is EventType.ORDER_REFUSED
     assert half.type is EventType.POSITION_INCOMPLETE
-    assert (half.data["closing"], half.data["unwinding"]) == (True, False)
+    assert half.data["closing"]
+
+
+@pytest.mark.parametrize(("tries", "follows"), [(1, True), (TRIES - 1, True), (TRIES, False)])
+def test_what_an_exit_leaves_open_is_told_with_whether_another_follows(tries: int, *, follows: bool) -> None:
+    ticket = a_ticket(intents=(REFUSED,))
+
+    (_, half) = telling.of_ticket(ticket, DECIDED, NINE_TWENTY, closing=True, tries=tries)
+
+    assert half.data["unwinding"] is follows
 
 
 def test_the_same_fact_told_again_is_the_same_event() -> None:

@@ -215,7 +215,7 @@ def run_report(run_id: str) -> Key:
 
 
 def run_unwind(run_id: str) -> Key:
-    """The run that closes what a run left half."""
+    """The run that closes at once what a run left."""
     return _key(f"RUN#{run_id}", "UNWIND")
 
 

@@ -116,7 +116,7 @@ class TableRuns:
         return None if item is None else _body(Decision, item)
 
     def adopt_unwind(self, run_id: str, due: Due) -> Due:
-        """Store the exit that closes what a run left half, or return the one already stored."""
+        """Store the exit that closes at once what a run left, or return the one already stored."""
         try:
             self._table.put(_item("RUN_UNWIND", keys.run_unwind(run_id), body=_due(due)), NEW)
         except ConditionFailed as failure:
@@ -259,9 +259,9 @@ class TableRuns:
         body = report.model_dump(mode="json")
         self._table.put({**_item("SHARD_REPORT", keys.shard_report(run_id, shard), body=body), "shard": shard})
 
-    def reports(self, plan: Plan) -> Sequence[Report]:
-        """The reports of a run's shards, those that have one."""
-        return [_body(Report, item) for item in self._reports(plan.due.run_id, range(plan.shards))]
+    def reports(self, plan: Plan) -> Mapping[int, Report]:
+        """The reports of a run's shards, those that have one, by the shard's number."""
+        return {item["shard"]: _body(Report, item) for item in self._reports(plan.due.run_id, plan.served)}
 
     def reported(self, run_id: str, shards: Iterable[int]) -> set[int]:
         """Which of the shards of a run told what they did."""

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Self
 
 from quantleap.domain.contracts import Index
-from quantleap.domain.execution import Decision, Due, Intent, Order, State, Ticket
+from quantleap.domain.execution import Decision, Due, Intent, Order, Plan, Report, State, Ticket
 from quantleap.domain.halts import Trade
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Tenant
@@ -23,6 +23,23 @@ SUPERSEDED = "exit_superseded"
 
 INCOMPLETE = "incomplete"
 """An exit that closes only what stands half."""
+
+
+TRIES = 3
+"""Exits in a row, each at new prices, that try to close what the one before left; then somebody has to look."""
+
+
+def left_in(made: Plan, reports: Mapping[int, Report]) -> tuple[int, ...]:
+    """The shards in which something is to be closed at once after a run.
+
+    Of an entry those with halves that their rule unwinds; of an exit those in which anything stayed open, or that
+    say nothing, unless it was the last try.
+    """
+    if made.due.closes is None:
+        return tuple(number for number in made.served if number in reports and reports[number].unwind)
+    if made.due.tries >= TRIES:
+        return ()
+    return tuple(number for number in made.served if number not in reports or reports[number].incomplete)
 
 
 def opposite(side: Side) -> Side:

@@ -8,6 +8,7 @@ A run is one template version at one boundary. It is cut into shards of seats; a
 ticket is one seat's orders at one account, stored before anything is sent.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -57,8 +58,8 @@ class State(StrEnum):
 class Trigger(Model):
     """One template asked for at a moment outside the schedule, for one tenant or, without a scope, for everybody.
 
-    An exit closes the entry run it names, or else the latest one of its scope; `strategies` and `only` narrow it to
-    a part, see `Due`.
+    An exit closes the entry run it names, or else the latest one of its scope; the rest narrows it to a part, see
+    `Due`.
     """
 
     at: AwareDatetime
@@ -68,6 +69,9 @@ class Trigger(Model):
     closes: str | None = None
     strategies: tuple[int, ...] | None = None
     only: str | None = None
+    follows: str | None = None
+    shards: tuple[int, ...] | None = None
+    tries: int | None = None
 
 
 class Venue(NamedTuple):
@@ -89,8 +93,10 @@ class Venue(NamedTuple):
 class Due(Model):
     """A template version with something to do at a boundary; `scope` limits it to one tenant.
 
-    An exit `closes` an entry run, and follows the version that entered, whatever the template is by then. With
-    `only` it closes nothing but `incomplete` positions, or those that a halt's scope covers.
+    An exit `closes` an entry run, and goes by the version that entered, whatever the template is by then. With
+    `only` it closes nothing but `incomplete` positions, or those that a halt's scope covers, with `shards` nothing
+    outside these. One that `follows` a run closes at once what that one left; `tries` is how many exits in a row it
+    makes.
     """
 
     run_id: str
@@ -102,6 +108,9 @@ class Due(Model):
     scope: str | None = None
     closes: str | None = None
     only: str | None = None
+    follows: str | None = None
+    shards: tuple[int, ...] | None = None
+    tries: int = 1
 
 
 class Scheduled(NamedTuple):
@@ -129,13 +138,21 @@ class Seat(NamedTuple):
 
 
 class Plan(Model):
-    """Where a run's shards lie, decided once; later planners of the same run use the first one's."""
+    """Where a run's shards lie, decided once; later planners of the same run use the first one's.
+
+    `shards` are all there are, of an exit as many as its entry has; `served` are those the run is about.
+    """
 
     due: Due
     plan_id: str
     shards: int
     tenants: dict[str, tuple[int, ...]]
     venues: tuple[Venue, ...]
+
+    @property
+    def served(self) -> Sequence[int]:
+        """The numbers of its shards."""
+        return range(self.shards) if self.due.shards is None else self.due.shards
 
 
 class Listing(Model):

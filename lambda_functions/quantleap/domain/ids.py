@@ -89,15 +89,17 @@ def run_id(kind: str, boundary: datetime, template_id: str, version: int, scope:
     return f"run_{moment}_{kind}_{template_id}_v{version}{tail}"
 
 
-def exit_id(boundary: datetime, entered: str, only: str | None = None) -> str:
+def exit_id(boundary: datetime, entered: str, only: str | None = None, follows: str | None = None) -> str:
     """The run that closes `entered` at a boundary: `run_20261123T152000_exit_bsk_..._v3_of_20261123T092000`.
 
-    One that closes `only` a part says so at its end: `..._user-usr_...`.
+    One that closes `only` a part says so at its end: `..._user-usr_...`. So does one that closes what another run
+    left, `..._after-1f0c7a2b`: two such runs may meet at one boundary.
     """
     moment = boundary.astimezone(IST).strftime("%Y%m%dT%H%M%S")
     _, entered_at, _, rest = entered.split("_", 3)
     part = f"_{only.replace(':', '-')}" if only else ""
-    return f"run_{moment}_exit_{rest}_of_{entered_at}{part}"
+    after = f"_after-{hashlib.sha256(follows.encode()).hexdigest()[:8]}" if follows else ""
+    return f"run_{moment}_exit_{rest}_of_{entered_at}{part}{after}"
 
 
 def order_tag(intent_id: str) -> str:

@@ -342,7 +342,7 @@ class Runs(RunRecords, DayRuns, Protocol):
         """Store the decision, or return the one already stored for the run."""
 
     def adopt_unwind(self, run_id: str, due: Due) -> Due:
-        """Store the exit that closes what a run left half, or return the one already stored."""
+        """Store the exit that closes at once what a run left, or return the one already stored."""
 
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive."""
@@ -368,7 +368,7 @@ class Runs(RunRecords, DayRuns, Protocol):
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
 
-    def reports(self, plan: Plan) -> Sequence[Report]:
+    def reports(self, plan: Plan) -> Mapping[int, Report]:
         """The reports of a run's shards."""
 
     def close(self, run_id: str, report: Report, told: Sequence[Happening] = ()) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
+from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -65,6 +66,14 @@ def sandbox_boundary(at: datetime | None, now: datetime, lead: timedelta) -> dat
     return at
 
 
+class Left(NamedTuple):
+    """What the run `follows` left to be closed at once: in which shards, and how many exits in a row that makes."""
+
+    follows: str
+    shards: tuple[int, ...]
+    tries: int
+
+
 def entry_of(basket: Basket, boundary: datetime, strategies: tuple[int, ...], scope: str | None) -> Due:
     """The run in which strategies of a basket's live version enter."""
     return Due(
@@ -79,14 +88,21 @@ def entry_of(basket: Basket, boundary: datetime, strategies: tuple[int, ...], sc
 
 
 def exit_of(
-    entered: Due, boundary: datetime, strategies: tuple[int, ...], *, scope: str | None = None, only: str | None = None
+    entered: Due,
+    boundary: datetime,
+    strategies: tuple[int, ...],
+    *,
+    scope: str | None = None,
+    only: str | None = None,
+    left: Left | None = None,
 ) -> Due:
     """The run in which strategies of an entry run leave, by the version that entered.
 
-    A `scope` narrows it to one tenant, `only` to a part of the positions.
+    A `scope` narrows it to one tenant, `only` to a part of the positions, `left` to what another run left.
     """
+    follows, shards, tries = left or (None, None, 1)
     return Due(
-        run_id=exit_id(boundary, entered.run_id, only),
+        run_id=exit_id(boundary, entered.run_id, only, follows),
         kind=Kind.EXIT,
         boundary=boundary,
         template_id=entered.template_id,
@@ -95,6 +111,9 @@ def exit_of(
         scope=scope or entered.scope,
         closes=entered.run_id,
         only=only,
+        follows=follows,
+        shards=shards,
+        tries=tries,
     )
 
 
@@ -108,6 +127,9 @@ def asked(due: Due) -> dict[str, object]:
         closes=due.closes,
         strategies=due.strategies if due.closes else None,
         only=due.only,
+        follows=due.follows,
+        shards=due.shards,
+        tries=due.tries if due.follows else None,
     )
     return trigger.model_dump(mode="json", exclude_none=True)
 

@@ -3,21 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from quantleap.domain.closing import NOTHING_TO_CLOSE, SUPERSEDED
+from quantleap.domain.closing import NOTHING_TO_CLOSE, SUPERSEDED, TRIES
 from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.execution import Decision, Intent, Plan, Report, State, Ticket
 
 REFUSALS = {State.REFUSED, State.REJECTED, State.CANCELLED}
 
 
-def of_ticket(ticket: Ticket, decision: Decision, boundary: datetime, *, closing: bool) -> Sequence[Happening]:
-    """What is to be told of a settled ticket, nothing when all went well or nothing was traded."""
+def of_ticket(
+    ticket: Ticket, decision: Decision, boundary: datetime, *, closing: bool, tries: int = 1
+) -> Sequence[Happening]:
+    """What is to be told of a settled ticket, nothing when all went well or nothing was traded.
+
+    `unwinding` says that another exit follows by itself: of halves where their rule says so, of what an exit left
+    until its last try.
+    """
     refused = [intent for intent in ticket.intents if intent.state in REFUSALS]
     told = [_happening(EventType.ORDER_REFUSED, ticket, boundary, refused)] if refused else []
     left = [intent for intent in ticket.intents if not intent.whole]
     if ticket.incomplete or (closing and left_open(ticket)):
         half = _happening(EventType.POSITION_INCOMPLETE, ticket, boundary, left)
-        unwinds = bool(set(ticket.incomplete) & unwinding(decision, closing=closing))
+        unwinds = tries < TRIES if closing else bool(set(ticket.incomplete) & unwinding(decision, closing=closing))
         told.append(half.model_copy(update={"data": half.data | {"closing": closing, "unwinding": unwinds}}))
     return told
 
@@ -29,7 +35,7 @@ def left_open(ticket: Ticket) -> bool:
 
 
 def unwinding(decision: Decision, *, closing: bool) -> set[int]:
-    """The strategies whose halves are closed at once; what an exit leaves open, somebody has to look at."""
+    """The strategies whose halves are closed at once by their rule; what an exit leaves open needs none."""
     return set() if closing else {order.strategy for order in decision.orders if order.unwinds}
 
 

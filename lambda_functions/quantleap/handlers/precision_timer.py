@@ -77,8 +77,9 @@ def _items(made: Plan) -> list[Event]:
             "version": made.due.version,
             "closes": made.due.closes,
             "only": made.due.only,
+            "tries": made.due.tries,
         }
-        for number in range(made.shards)
+        for number in made.served
     ]
 
 

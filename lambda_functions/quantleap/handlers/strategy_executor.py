@@ -54,6 +54,7 @@ def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Err
         version=item["version"],
         closes=item.get("closes"),
         only=item.get("only"),
+        tries=item.get("tries", 1),
         holder=attempt["execution"],
         attempt=attempt["retry"],
         ends=now + timedelta(milliseconds=context.get_remaining_time_in_millis()),

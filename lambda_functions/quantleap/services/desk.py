@@ -40,7 +40,8 @@ class Desk(NamedTuple):
 class Errand(NamedTuple):
     """Which shard to serve; `holder` and `attempt` say who asks, `ends` when that process will be gone.
 
-    With `closes` it is an exit: the way back of that entry run, or `only` of a part of it.
+    With `closes` it is an exit: the way back of that entry run, or `only` of a part of it; `tries` is how many exits in
+    a row it makes.
     """
 
     run_id: str
@@ -54,3 +55,4 @@ class Errand(NamedTuple):
     attempt: int
     ends: datetime
     only: str | None = None
+    tries: int = 1

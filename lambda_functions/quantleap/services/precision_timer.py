@@ -34,7 +34,7 @@ from quantleap.domain.ports import (
     Starter,
     Subscriptions,
 )
-from quantleap.domain.runs import RECENT, asked, entry_of, exit_of, latest_entry, sandbox_boundary, total
+from quantleap.domain.runs import RECENT, Left, asked, entry_of, exit_of, latest_entry, sandbox_boundary, total
 from quantleap.domain.sessions import Calendar, CalendarExhausted, Session
 from quantleap.services.gathering import Gathered, gather
 
@@ -130,7 +130,8 @@ def _exit_of(timer: Timer, trigger: Trigger) -> list[Due]:
     if entered is None:
         return []
     strategies = trigger.strategies or entered.strategies
-    return [exit_of(entered, trigger.at, strategies, scope=trigger.scope, only=trigger.only)]
+    left = Left(trigger.follows, trigger.shards or (), trigger.tries or 1) if trigger.follows else None
+    return [exit_of(entered, trigger.at, strategies, scope=trigger.scope, only=trigger.only, left=left)]
 
 
 def _entered(timer: Timer, trigger: Trigger) -> Due | None:
@@ -182,11 +183,13 @@ def _halt(halts: Sequence[Halt], seat: Seat, each: Due) -> str | None:
 
 
 def _plan_exit(timer: Timer, each: Due, entered: Plan) -> Plan:
-    """An exit has the shards of the run it closes, and of its tenants those it concerns."""
-    tenants = {name: shards for name, shards in entered.tenants.items() if _concerned(each, name)}
-    change = {"due": each, "plan_id": timer.draw(ALPHABET, PLAN_ID_LENGTH), "tenants": tenants}
+    """An exit has the shards of the run it closes, or some of them, and of its tenants those it concerns."""
+    change = {"due": each, "plan_id": timer.draw(ALPHABET, PLAN_ID_LENGTH)}
     made = entered.model_copy(update=change)
-    return timer.runs.adopt_plan(made)
+    served = frozenset(made.served)
+    theirs = {name: tuple(n for n in shards if n in served) for name, shards in entered.tenants.items()}
+    tenants = {name: shards for name, shards in theirs.items() if shards and _concerned(each, name)}
+    return timer.runs.adopt_plan(made.model_copy(update={"tenants": tenants}))
 
 
 def _concerned(each: Due, tenant: str) -> bool:
@@ -340,23 +343,34 @@ def _lists(
 
 
 def close(timer: Timer, starter: Starter, lead: timedelta, run: str) -> Report:
-    """Add up the shards' reports into the run's, tell of its end, and have positions closed that stand half.
+    """Add up the shards' reports into the run's, tell of its end, and have closed at once what it left.
 
     Each part has the same effect when it is done again, so whatever dies in between is done again whole.
     """
     runs = timer.runs
     made = runs.plan(run)
     reports = runs.reports(made)
-    added = total(reports).model_copy(update={"missing_shards": made.shards - len(reports)})
+    added = total(list(reports.values())).model_copy(update={"missing_shards": len(made.served) - len(reports)})
     runs.close(run, added, telling.of_run(made, added, runs.decided(run)))
-    if added.unwind:
-        _unwind(timer, starter, lead, made.due, added.unwind)
+    shards = closing.left_in(made, reports)
+    if shards:
+        _close_at_once(timer, starter, lead, made.due, added.unwind, shards)
     return added
 
 
-def _unwind(timer: Timer, starter: Starter, lead: timedelta, entered: Due, strategies: tuple[int, ...]) -> None:
-    """Close what stands half, as soon as a run can be made ready; done again it starts the same run again."""
+def _close_at_once(
+    timer: Timer, starter: Starter, lead: timedelta, done: Due, halves: tuple[int, ...], shards: tuple[int, ...]
+) -> None:
+    """Close what a run left, as soon as another can be made ready; done again it starts the same run again.
+
+    Of an entry that is its halves, of an exit whatever it was to close, at new prices.
+    """
     boundary = sandbox_boundary(None, timer.clock(), lead)
-    soonest = exit_of(entered, boundary, strategies, only=closing.INCOMPLETE)
-    due = timer.runs.adopt_unwind(entered.run_id, soonest)
+    left = Left(done.run_id, shards, done.tries + 1 if done.closes else 1)
+    if done.closes is None:
+        soonest = exit_of(done, boundary, halves, only=closing.INCOMPLETE, left=left)
+    else:
+        entered = timer.runs.plan(done.closes).due
+        soonest = exit_of(entered, boundary, done.strategies, scope=done.scope, only=done.only, left=left)
+    due = timer.runs.adopt_unwind(done.run_id, soonest)
     starter.start(due, asked(due))

@@ -290,7 +290,8 @@ def _lateness(desk: Desk, errand: Errand) -> timedelta:
 
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
     """Store what became of tickets, each together with what others need to hear of it."""
-    told = partial(telling.of_ticket, decision=decision, boundary=errand.boundary, closing=errand.closes is not None)
+    closing = errand.closes is not None
+    told = partial(telling.of_ticket, decision=decision, boundary=errand.boundary, closing=closing, tries=errand.tries)
     writes = (asyncio.to_thread(desk.runs.settle, ticket, told(ticket)) for ticket in tickets)
     faults = [each for each in await asyncio.gather(*writes, return_exceptions=True) if each is not None]
     if any(isinstance(fault, Conflict) for fault in faults):
