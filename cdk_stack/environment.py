@@ -15,7 +15,6 @@ def environment(stage: Stage, *, table: str, plans: str, vault_key: str | None =
         "REAL_BROKERS": "true" if stage.real_brokers else "false",
         "SIMULATED_BROKER_URL": stage.simulated_broker_url,
         "MARKET_FEED_URL": stage.feed_url,
-        "EGRESS_IP": stage.egress_ip,
         "APP_URL": stage.app_url,
         "MARKET_HOURS": stage.market_hours,
         "WARM_LEAD_S": str(stage.warm_lead_s),

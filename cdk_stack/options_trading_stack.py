@@ -1,14 +1,15 @@
 """The whole of one stage."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Fn, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_stack.access import grant_access
 from cdk_stack.bundling import FunctionCode
-from cdk_stack.constructs.alarms import Alarms, Limit
+from cdk_stack.constructs.alarms import Alarms, Limit, Watched
 from cdk_stack.constructs.credential_vault import CredentialVault
 from cdk_stack.constructs.events import LATE, Events
+from cdk_stack.constructs.fixed_addresses import FixedAddresses
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.identity import Identity
 from cdk_stack.constructs.instrument_masters import InstrumentMasters
@@ -37,7 +38,15 @@ class OptionsTradingStack(Stack):
         self.trading = TradingTable(self, "Trading", name=f"{stage.prefix}-trading-configurations", keep=keep)
         self.plans = PlansBucket(self, "Plans", keep=keep)
         self.vault = CredentialVault(self, "CredentialVault", stage=stage)
-        self.functions = Functions(self, "Functions", stage=stage, code=code, environment=self._told(stage))
+        self.addresses = self._addresses(stage)
+        self.functions = Functions(
+            self,
+            "Functions",
+            stage=stage,
+            code=code,
+            environment=self._told(stage),
+            addresses=self.addresses,
+        )
         self.timer = PrecisionTimer(
             self, "PrecisionTimer", stage=stage, functions=self.functions, plans=self.plans.bucket
         )
@@ -51,6 +60,11 @@ class OptionsTradingStack(Stack):
         self._let_functions_start_the_timer()
         self.alarms = self._alarms(stage.prefix)
         self._outputs()
+
+    def _addresses(self, stage: StageSettings) -> FixedAddresses | None:
+        if not stage.fixed_addresses:
+            return None
+        return FixedAddresses(self, "Addresses", prefix=stage.prefix, count=stage.fixed_addresses)
 
     def _told(self, stage: StageSettings) -> dict[str, str]:
         return environment(
@@ -86,9 +100,13 @@ class OptionsTradingStack(Stack):
                 # Not the authorizer's errors: it turns every wrong key away by raising one.
                 "api-failed": self.partner_api.api.metric_server_error(),
                 "event-not-delivered": self.events.undelivered.metric_approximate_number_of_messages_visible(),
+                **self._never_on_the_way_out(),
             },
             limits={"events-late": Limit(self.events.age, LATE.to_milliseconds())},
         )
+
+    def _never_on_the_way_out(self) -> dict[str, Watched]:
+        return {"ports-ran-out": self.addresses.out_of_ports} if self.addresses else {}
 
     def _outputs(self) -> None:
         outputs = {
@@ -102,5 +120,7 @@ class OptionsTradingStack(Stack):
             "AlarmTopicArn": self.alarms.topic.topic_arn,
             "EventBusName": self.events.bus.event_bus_name,
         }
+        if self.addresses:
+            outputs["FixedAddresses"] = Fn.join(",", self.addresses.public)
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

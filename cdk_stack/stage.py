@@ -5,6 +5,7 @@ A stage either trades for real or at the simulator, never both, and real money h
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
 
@@ -12,7 +13,8 @@ SHORT_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 LONGEST_WARM_LEAD_S = 60
 """The timer starts between one and two minutes before the boundary, and has to plan first."""
 
-IP_V4 = r"^\d{1,3}(\.\d{1,3}){3}$"
+MOST_ADDRESSES = 16
+"""Two NAT gateways, each with the eight addresses it may have."""
 
 Seconds = PositiveInt
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
@@ -42,10 +44,10 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     real_brokers: bool
     simulated_broker_url: Url | None = None
     market_feed_url: Url | None = None
-    egress_ip: Annotated[str, Field(pattern=IP_V4)] | None = None
     app_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
     market_hours: Literal["exchange", "always"]
     keep_data: bool
+    fixed_addresses: Annotated[int, Field(ge=0, le=MOST_ADDRESSES)] = 0
     credential_vault: Literal["secrets_manager", "kms_envelope"] = "secrets_manager"
     log_retention: Literal["TWO_WEEKS", "FIVE_YEARS"]
     log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
@@ -68,6 +70,18 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
         return self
 
     @model_validator(mode="after")
+    def _leaves_where_brokers_let_in(self) -> Self:
+        if self.real_brokers and not self.fixed_addresses:
+            raise ValueError(
+                "a stage with real brokers needs fixed_addresses: brokers take orders only from registered addresses"
+            )
+        if self.fixed_addresses and self.platform == "local":
+            raise ValueError("the local platform has no fixed_addresses")
+        if self.fixed_addresses and not all(map(_at_the_open_port, filter(None, self._told_places))):
+            raise ValueError("a stage with fixed_addresses reaches brokers and prices over https on port 443 only")
+        return self
+
+    @model_validator(mode="after")
     def _looks_last_while_warm(self) -> Self:
         if not self.last_look_lead_s < self.warm_lead_s < self.sandbox_lead_s:
             raise ValueError("last_look_lead_s < warm_lead_s < sandbox_lead_s must hold")
@@ -82,6 +96,11 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     def feed_url(self) -> str | None:
         """Where prices come from; the simulator has a feed of its own."""
         return self.market_feed_url or self.simulated_broker_url
+
+    @property
+    def _told_places(self) -> tuple[str | None, ...]:
+        """Where functions that call brokers go beside the brokers themselves."""
+        return self.simulated_broker_url, self.market_feed_url
 
     @property
     def secret_prefix(self) -> str:
@@ -103,6 +122,12 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
         return Stage.model_validate({"project": context.get("project"), "name": name, **stages[name], **overrides})
     except ValidationError as error:
         raise InvalidStage(f"stage {name!r} in cdk.json: {_words(error)}") from None
+
+
+def _at_the_open_port(url: str) -> bool:
+    """Whether the way out of the network of fixed addresses leads there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.port in {None, 443}
 
 
 def _words(error: ValidationError) -> str:

@@ -10,11 +10,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+type Watched = cloudwatch.Metric | cloudwatch.MathExpression
+
 
 class Limit(NamedTuple):
     """What a metric must stay below."""
 
-    metric: cloudwatch.Metric
+    metric: Watched
     below: float
 
 
@@ -27,7 +29,7 @@ class Alarms(Construct):
         id_: str,
         *,
         prefix: str,
-        never: Mapping[str, cloudwatch.Metric],
+        never: Mapping[str, Watched],
         limits: Mapping[str, Limit],
     ) -> None:
         super().__init__(scope, id_)

@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_stack.bundling import FunctionCode
+from cdk_stack.constructs.fixed_addresses import FixedAddresses
 from cdk_stack.stage import Stage
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -45,16 +46,36 @@ FUNCTIONS = (
     Spec("event-relay", "event_relay.handler", timeout_s=60),
 )
 
+CALL_BROKERS = {
+    "broker-account-manager",
+    "precision-timer-decide",
+    "instrument-masters",
+    "rehearsal",
+    "strategy-executor",
+}
+"""Functions that log in at brokers, order or look there, or fetch lists of contracts and prices."""
+
 
 class Functions(Construct):
-    """The functions by name, each with a role and a log of its own."""
+    """The functions by name, each with a role and a log of its own.
+
+    Those that call brokers leave from the stage's fixed addresses, where it has any; the others from anywhere.
+    """
 
     def __init__(
-        self, scope: Construct, id_: str, *, stage: Stage, code: FunctionCode, environment: Mapping[str, str]
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        code: FunctionCode,
+        environment: Mapping[str, str],
+        addresses: FixedAddresses | None,
     ) -> None:
         super().__init__(scope, id_)
         self._stage = stage
         self._environment = environment
+        self._addresses = addresses
         self._source = lambda_.Code.from_asset(str(code.source))
         self._layer = lambda_.LayerVersion(
             self,
@@ -83,6 +104,9 @@ class Functions(Construct):
         )
         role = iam.Role(self, f"{id_}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(role)
+        way_out = self._addresses if spec.name in CALL_BROKERS else None
+        if way_out:
+            way_out.admit(role)
         return lambda_.Function(
             self,
             id_,
@@ -96,5 +120,12 @@ class Functions(Construct):
             timeout=Duration.seconds(spec.timeout_s),
             role=role,
             log_group=log,
-            environment={**self._environment, "POWERTOOLS_SERVICE_NAME": spec.name},
+            environment={
+                **self._environment,
+                **(way_out.told if way_out else {}),
+                "POWERTOOLS_SERVICE_NAME": spec.name,
+            },
+            vpc=way_out.network if way_out else None,
+            vpc_subnets=way_out.inside if way_out else None,
+            security_groups=[way_out.door] if way_out else None,
         )

@@ -5,6 +5,8 @@ from tests.infrastructure.template import Statement, Template, text
 ON_EVERYTHING = {
     # AWS offers these no narrower resource.
     "secretsmanager:BatchGetSecretValue",  # each value still needs GetSecretValue on its own secret
+    "ec2:DescribeNetworkInterfaces",  # Lambda's own, where it plugs a function into the network of fixed addresses
+    "ec2:DescribeSubnets",
     "dynamodb:ListStreams",  # the event relay's, asked for by the service that reads the stream for it
     "logs:CreateLogDelivery",  # the state machine's log: deliveries belong to the account
     "logs:DeleteLogDelivery",

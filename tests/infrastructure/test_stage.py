@@ -42,6 +42,19 @@ def test_a_feed_of_its_own_is_used_where_a_stage_names_one() -> None:
     assert stage.feed_url == "https://feed.example.com"
 
 
+def test_a_stage_with_real_brokers_that_names_no_addresses_is_not_deployed() -> None:
+    silent = {name: value for name, value in CONTEXT["stages"]["prod"].items() if name != "fixed_addresses"}
+
+    with pytest.raises(InvalidStage, match="needs fixed_addresses"):
+        read_stage(CONTEXT | {"stage": "prod", "stages": {"prod": silent}})
+
+
+def test_a_stage_of_the_simulator_may_leave_from_fixed_addresses_too() -> None:
+    stage = read_stage(_changed("dev", fixed_addresses=1, simulated_broker_url="https://simulator.example.com"))
+
+    assert (stage.fixed_addresses, stage.real_brokers) == (1, False)
+
+
 def test_names_and_secrets_carry_project_and_stage() -> None:
     stage = read_stage(CONTEXT | {"project": "acme", "stage": "prod"})
 
@@ -59,6 +72,14 @@ def test_names_and_secrets_carry_project_and_stage() -> None:
         (_changed("prod", market_hours="always"), "keeps the exchange's hours"),
         (_changed("dev", warm_lead_s=1), "last_look_lead_s < warm_lead_s < sandbox_lead_s"),
         (_changed("prod", warm_lead_s=61), "warm_lead_s: .*60"),
+        (
+            _changed("prod", fixed_addresses=0),
+            "real brokers needs fixed_addresses: brokers take orders only from regist",
+        ),
+        (_changed("prod", fixed_addresses=17), "fixed_addresses: .*16"),
+        (_changed("prod") | {"platform": "local"}, "the local platform has no fixed_addresses"),
+        (_changed("dev", fixed_addresses=1), "over https on port 443 only"),
+        (_changed("prod", market_feed_url="https://feed.example.com:8443"), "over https on port 443 only"),
         (_changed("dev", colour="red"), "colour: Extra inputs"),
         (CONTEXT | {"project": "Not A Name"}, "project: "),
         (CONTEXT | {"credential_vault": "shoebox"}, "credential_vault: .*'secrets_manager' or 'kms_envelope'"),
