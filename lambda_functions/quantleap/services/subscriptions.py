@@ -203,7 +203,10 @@ def _require_size(multipliers: Mapping[str, Decimal], basket: Basket, at: dateti
 
 
 def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: SubscriptionChange) -> Shown:
-    """Change accounts and lots, from the next boundary on that is not being prepared yet."""
+    """Change accounts and lots, from the next boundary on that is not being prepared yet.
+
+    Nothing is written where nothing differs.
+    """
     was, now = one(ports.subscriptions, tenant, subscription_id), ports.clock()
     shares = was.shares(wanted)
     basket, accounts = ports.subscriptions.around(was, (share.client_id for share in shares))
@@ -222,6 +225,8 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
         for share in shares
     )
     changed = was.split(allocations, now)
+    if allocations == was.allocations:
+        return Shown(was, basket, accounts)
     ports.subscriptions.split(changed, was=was)
     return Shown(changed, basket, accounts)
 
