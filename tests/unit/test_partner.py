@@ -28,6 +28,7 @@ def test_a_partner_is_named_in_lower_case_and_gets_every_permission_unless_told(
         ({"expires_at": "2026-12-01T00:00:00"}, "expires_at"),
         ({"branding": {"custom_logo_url": "http://plain"}}, "branding.custom_logo_url"),
         ({"rate_limits": {"requests_per_minute": 0}}, "rate_limits.requests_per_minute"),
+        ({"permissions": ["revenue:read", "revenue:read"]}, "permissions"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], path: str) -> None:

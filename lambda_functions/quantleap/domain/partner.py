@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, model_validator
 
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
@@ -89,7 +89,15 @@ def _not_reserved(value: str) -> str:
     return value
 
 
+def _each_once(value: object) -> object:
+    """A set by itself would forget that something was written twice."""
+    if isinstance(value, list) and len({str(each) for each in value}) < len(value):
+        raise ValueError("Must not repeat")
+    return value
+
+
 PartnerId = Annotated[str, AfterValidator(_partner_word)]
+Permissions = Annotated[frozenset[Permission], BeforeValidator(_each_once)]
 Network = Annotated[str, AfterValidator(_network)]
 FirmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80), READABLE]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2), NUMBER]
@@ -139,7 +147,7 @@ class PartnerKeyDraft(Model):
     partner_type: str = Field(default="BROKER", pattern=r"^[A-Z_]{2,24}$")
     broker_id: PartnerId
     environment: Environment = Environment.TEST
-    permissions: frozenset[Permission] = frozenset(Permission)
+    permissions: Permissions = frozenset(Permission)
     rate_limits: RateLimits = RateLimits()
     revenue_share: RevenueShare = RevenueShare()
     branding: Branding = Branding()
@@ -154,7 +162,7 @@ class PartnerKeyChange(Model):
     """
 
     partner_name: FirmName | None = None
-    permissions: frozenset[Permission] | None = None
+    permissions: Permissions | None = None
     rate_limits: RateLimits | None = None
     revenue_share: RevenueShare | None = None
     branding: Branding | None = None
