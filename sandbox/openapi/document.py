@@ -285,7 +285,7 @@ def _content(schema: Schema, examples: Schema) -> Schema:
 
 def _headers(read: Reading, status: int) -> Schema:
     names = ["X-Request-Id"]
-    if read.route.auth is Auth.PARTNER and status != 504:  # noqa: PLR2004 - HTTP
+    if read.route.auth is Auth.PARTNER and status not in {401, 504}:
         names += LIMITS
     if read.repeatable and status < 300:  # noqa: PLR2004 - HTTP
         names.append(REPLAYED)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
-from quantleap.domain.basket_changes import BasketChange
+from quantleap.domain.basket_changes import BasketChange, NewApproval
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.model import merged, parse
 from quantleap.domain.sizing import require_tradable
@@ -228,6 +228,13 @@ def test_what_is_wrong_is_said_without_words_of_a_programming_language() -> None
 
     assert said == {"strategies[0].legs": "Write a list", "stop_loss": "Write a number", "target": "Write a number"}
     assert complaints(a_draft(legs=[LEG] * 9)) == {"strategies[0].legs": "Give at most 8"}
+
+
+def test_a_name_in_a_map_is_complained_of_by_its_path() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(NewApproval, {"algo_ids": {"z!": "A1"}, "effective_from": "2026-11-24"})
+
+    assert list(refusal.value.details) == ["algo_ids.z!"]
 
 
 def test_what_an_earlier_rule_let_in_is_read_and_has_to_be_mended_with_the_next_change() -> None:

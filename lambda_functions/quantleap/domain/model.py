@@ -71,6 +71,7 @@ WORDS = {
     "frozen_set_type": "Write a list",
     "decimal_type": "Write a number",
     "decimal_parsing": "Write a number",
+    "timezone_aware": "Write it with its offset, such as 2026-11-24T09:20:00+05:30",
     "too_short": "Give at least {min_length}",
     "too_long": "Give at most {max_length}",
 }
