@@ -21,6 +21,19 @@ class Route(NamedTuple):
     function: str
     auth: Auth
 
+    @property
+    def entrance(self) -> "Entrance":
+        """Where it is asked for."""
+        return Entrance(self.path, self.function, self.auth)
+
+
+class Entrance(NamedTuple):
+    """A path with all its methods: one function answers them, behind one door."""
+
+    path: str
+    function: str
+    auth: Auth
+
 
 def _routes(function: str, auth: Auth, *lines: str) -> tuple[Route, ...]:
     """Read lines such as `GET,PUT /a/{id}` as routes."""
@@ -116,3 +129,6 @@ ROUTES: tuple[Route, ...] = (
         "POST,PUT,DELETE /admin/marketplace/templates/{template_id}",
     ),
 )
+
+ENTRANCES: tuple[Entrance, ...] = tuple(dict.fromkeys(route.entrance for route in ROUTES))
+"""Every path, once."""

@@ -11,8 +11,6 @@ from typing import NamedTuple
 SEED = 20261123
 
 NOT_OURS = {
-    "allow_header_conformance": "API Gateway answers a method that a path does not have with 404, never with 405",
-    "unsupported_method": "the same",
     "positive_data_acceptance": "rules between fields (entry before exit, a fee for what is paid) have no schema",
 }
 """Checks left out, and why."""

@@ -37,7 +37,7 @@ ANSWERS = (
         404,
         "not_found",
         "Not found",
-        "There is no such path, or it has no such method.",
+        "There is no such path.",
         (
             "MISSING_AUTHENTICATION_TOKEN",
             "RESOURCE_NOT_FOUND",
@@ -53,7 +53,7 @@ ANSWERS = (
         "The request could not be read.",
         ("BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS"),
     ),
-    Answer(413, "payload_too_large", "Payload too large", "The body exceeds 10 MB.", ("REQUEST_TOO_LARGE",)),
+    Answer(413, "payload_too_large", "Payload too large", "The body exceeds 100 kB.", ("REQUEST_TOO_LARGE",)),
     Answer(
         415,
         "unsupported_media_type",

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.gateway_responses import add_gateway_responses
-from cdk_stack.routes import ROUTES, Auth
+from cdk_stack.routes import ENTRANCES, Auth
 from cdk_stack.stage import Stage
 
 CREDENTIALS_REMEMBERED = Duration.seconds(60)
@@ -33,7 +33,7 @@ _LOGGED = {
 
 
 class PartnerApi(Construct):
-    """One resource for each path, one authorizer for each kind of caller."""
+    """One resource and one method for each path, one authorizer for each kind of caller."""
 
     def __init__(
         self, scope: Construct, id_: str, *, stage: Stage, functions: Functions, pool: cognito.IUserPool
@@ -90,15 +90,16 @@ class PartnerApi(Construct):
         return apigateway.CognitoUserPoolsAuthorizer(self, "Administrators", cognito_user_pools=[pool])
 
     def _add_routes(self, functions: Functions) -> None:
+        """Every method of a path goes to its function, which alone can say which of them the path has."""
         answers = {
             name: apigateway.LambdaIntegration(functions[name], allow_test_invoke=False)
-            for name in dict.fromkeys(route.function for route in ROUTES)
+            for name in dict.fromkeys(entrance.function for entrance in ENTRANCES)
         }
-        for route in ROUTES:
-            door = self._doors[route.auth]
-            self.api.root.resource_for_path(route.path).add_method(
-                route.method,
-                answers[route.function],
+        for entrance in ENTRANCES:
+            door = self._doors[entrance.auth]
+            self.api.root.resource_for_path(entrance.path).add_method(
+                "ANY",
+                answers[entrance.function],
                 authorizer=door.authorizer,
                 authorization_type=door.authorization_type,
             )

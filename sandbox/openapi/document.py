@@ -25,7 +25,8 @@ ABOUT = """The marketplace of option strategies, for brokers' backends, their us
 
 Every answer is JSON, carries `statusCode`, and names its request in the header `X-Request-Id`. Every refusal has the
 shape of `Refusal`; switch on its `code`. Answers may gain fields; requests with unknown fields are refused. POSTs
-honour `Idempotency-Key`: the same request sent again under its key is answered again, not carried out again."""
+honour `Idempotency-Key`: the same request sent again under its key is answered again, not carried out again. A method
+that a path does not have is answered with 405, and the header `Allow` names those it has."""
 
 TITLES = {
     400: "The request is wrong; nothing was done.",
@@ -284,7 +285,7 @@ def _content(schema: Schema, examples: Schema) -> Schema:
 
 def _headers(read: Reading, status: int) -> Schema:
     names = ["X-Request-Id"]
-    if read.route.auth is Auth.PARTNER and status not in {413, 504}:
+    if read.route.auth is Auth.PARTNER and status not in {401, 504}:
         names += LIMITS
     if read.repeatable and status < 300:  # noqa: PLR2004 - HTTP
         names.append(REPLAYED)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cdk_stack.routes import ROUTES, Auth, Route
+from cdk_stack.routes import ENTRANCES, ROUTES, Auth, Route
 from tests.integration.promised import hold
 
 STAGE_ARN = "arn:aws:execute-api:ap-south-1:123456789012:abc123/dev"
@@ -42,13 +42,13 @@ def function(name: str) -> Any:
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route a path belongs to, and the parts of the path; fixed words win over parameters."""
-    for route in sorted(ROUTES, key=lambda route: route.path.count("{")):
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
+    """The route a path belongs to, whatever its method, and the parts of the path; fixed words win over parameters."""
+    for entrance in sorted(ENTRANCES, key=lambda entrance: entrance.path.count("{")):
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", entrance.path)
         match = re.fullmatch(pattern, path)
-        if match and route.method == method:
-            return route, {name: unquote(value) for name, value in match.groupdict().items()}
-    raise Unroutable(f"{method} {path}")
+        if match:
+            return Route(method, *entrance), {name: unquote(value) for name, value in match.groupdict().items()}
+    raise Unroutable(path)
 
 
 class Gateway:
@@ -68,7 +68,8 @@ class Gateway:
         event = self._event(route, parameters, url.query, None if body is None else json.dumps(body))
         event["requestContext"]["authorizer"] = self._authorize(route)
         said = answer(route.function, {**event, **more})
-        hold(f"{method} {route.path}", said.status, said.headers, said.body)
+        if route in ROUTES:
+            hold(f"{method} {route.path}", said.status, said.headers, said.body)
         return said
 
     def _authorize(self, route: Route) -> Mapping[str, Any] | None:

@@ -502,6 +502,11 @@ def test_an_odd_id_is_just_not_found(partner: Gateway, path: str) -> None:
         "broker-accounts?next_token=%00",
         "executions?limit=x&next_token=%F0%9F%A6%8A",
         "executions?colour=red",
+        "executions?next_token=bsk_1",
+        "readiness?at=9999-12-31T23:59:59Z",
+        "readiness?at=0001-01-01T00:00:00%2B14:00",
+        "readiness?at=1795797480",
+        "readiness?at=2026-11-24",
     ],
 )
 def test_an_odd_query_is_400(partner: Gateway, query: str) -> None:

@@ -172,6 +172,27 @@ def test_an_offer_is_changed_field_by_field(admin: Gateway, basket: str) -> None
     assert Gateway()("GET /marketplace/templates").body["templates"] == []
 
 
+def test_a_price_is_changed_field_by_field_too(admin: Gateway, basket: str) -> None:
+    path = f"/admin/marketplace/templates/{basket.rpartition('/')[2]}"
+    admin(f"POST {path}", {"pricing": {"type": "PAID", "monthly_fee": 999}})
+
+    changed = admin(f"PUT {path}", {"pricing": {"monthly_fee": 499.5}})
+    free = admin(f"PUT {path}", {"pricing": {"type": "FREE"}})
+
+    pricing = {"type": "PAID", "monthly_fee": 499.5, "currency": "INR"}
+    assert changed.body["template"]["marketplace_config"]["pricing"] == pricing
+    assert free.body["details"].keys() == {"pricing.monthly_fee"}
+
+
+def test_a_basket_is_offered_to_everybody_for_nothing_unless_somebody_says_otherwise(
+    admin: Gateway, basket: str
+) -> None:
+    offered = admin(f"POST /admin/marketplace/templates/{basket.rpartition('/')[2]}")
+
+    config = offered.body["template"]["marketplace_config"]
+    assert (offered.status, config["visibility"], config["pricing"]["type"]) == (200, "PUBLIC", "FREE")
+
+
 def test_withdrawing_a_template_ends_its_subscriptions_and_frees_the_basket(admin: Gateway, basket: str) -> None:
     name = basket.rpartition("/")[2]
     admin(f"POST /admin/marketplace/templates/{name}", OFFER)

@@ -17,6 +17,7 @@ from quantleap.domain.codes import CODES
 from quantleap.domain.errors import LoginExpired
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply
+from quantleap.runtime.ask import LARGEST_BODY
 from quantleap.services import marketplace
 from tests.builders import NINE_TWENTY, Clock
 from tests.integration.gateway import Answer, Gateway, Remembering, as_admin
@@ -202,6 +203,16 @@ def not_found(world: World) -> Answer:
 
 
 @case
+def method_not_allowed(world: World) -> Answer:
+    return world.partner()("DELETE /partner/me")
+
+
+@case
+def payload_too_large(world: World) -> Answer:
+    return world.partner()("POST /partner/marketplace/subscribe", {"user_name": "x" * LARGEST_BODY})
+
+
+@case
 def conflict(world: World) -> Answer:
     line = f"PUT /options/baskets/{world.basket()}"
     world.meanwhile(wiring.baskets(), "save", lambda: world.admin(line, {"stop_loss": 20}))
@@ -377,7 +388,7 @@ def by_the_gateway(code: str) -> Case:
     return lambda world: Answer(said.status, {}, {"statusCode": said.status, "code": said.code})
 
 
-CASES.update({code: by_the_gateway(code) for code in ("payload_too_large", "unsupported_media_type", "timeout")})
+CASES.update({code: by_the_gateway(code) for code in ("unsupported_media_type", "timeout")})
 
 
 @pytest.mark.parametrize("code", CODES)

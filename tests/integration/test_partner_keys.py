@@ -1,12 +1,13 @@
 """A key's life as an administrator leads it and as its partner feels it, as HTTP."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from quantleap.runtime import wiring
 from tests.builders import Clock
-from tests.integration.gateway import Gateway, answer, as_admin, as_partner
+from tests.integration.gateway import Gateway, Remembering, answer, as_admin, as_partner
 from tests.integration.test_api import KEY, new_partner, refused
 
 KEYS = "/admin/partner-api-keys"
@@ -64,6 +65,33 @@ def test_during_an_overlap_both_secrets_work_and_then_only_the_new(
     assert new(ME).status == 200
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         partner(ME)
+
+
+def test_a_rotation_that_says_nothing_leaves_a_day(admin: Gateway, path: str, clock: Clock) -> None:
+    until = admin(f"POST {path}/rotate").body["old_secret_valid_until"]
+
+    assert until == (clock() + timedelta(hours=24)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    "expiry", ["9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00Z", "2030-01-01", "1893456000", 1893456000]
+)
+def test_an_end_is_a_time_that_every_list_can_show(admin: Gateway, expiry: object) -> None:
+    refused_key = admin(f"POST {KEYS}", {**KEY, "expires_at": expiry})
+
+    assert (refused_key.status, refused_key.body["details"].keys()) == (400, {"expires_at"})
+    assert admin(f"GET {KEYS}").status == 200
+
+
+def test_what_is_refused_with_401_is_not_counted(admin: Gateway, partner: Gateway, path: str, deployed: object) -> None:
+    remembering = Remembering(partner.headers)
+    remembering(ME)
+    admin(f"POST {path}/rotate", {"overlap_hours": 0})
+    refused(remembering(ME), 401, "secret_rotated")
+    admin(f"DELETE {path}")
+    refused(remembering(ME), 401, "key_revoked")
+
+    assert admin(f"GET {path}/usage").body["requests"] == 2  # the fixture's, and the first here
 
 
 def test_a_secret_that_ran_out_stops_though_the_gateway_remembers_it(admin: Gateway, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 
@@ -346,6 +347,7 @@ def test_a_tenants_subscriptions_come_in_pages_each_once(stores: Stores) -> None
             token = page.next_token
             if token is None:
                 return seen
+            assert quote(token, safe="") == token, "it stands in an address as it is"
 
     everybody = {each.subscription_id for each in made}
     assert read()[0] == made[0].subscription_id

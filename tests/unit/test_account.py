@@ -38,6 +38,11 @@ def test_an_address_is_kept_in_lower_case() -> None:
         "a#b@example.com",
         "a@b@c.in",
         "a\x00b@c.in",
+        "a..b@c.in",
+        ".a@c.in",
+        "a@c..in",
+        "a@.c.in",
+        "a@c.in.",
     ],
 )
 def test_a_text_that_is_no_address_is_refused_in_the_documents_words(text: str) -> None:
@@ -121,3 +126,15 @@ def test_credentials_that_could_not_stand_in_a_header_are_refused_and_not_repeat
 
     assert set(refusal.value.details) == {"api_key", "api_secret"}
     assert not odd or odd not in str(refusal.value.details)
+
+
+@pytest.mark.parametrize("name", ["A\x00B", "A\nB", "\u202eB", "A\u2028B"])
+def test_a_name_holds_nothing_that_cannot_be_seen(name: str) -> None:
+    with pytest.raises(InvalidRequest, match="on one line"):
+        parse(NewBrokerAccount, {**dict(a_new_account()), "user_name": name})
+
+
+def test_a_name_of_any_script_is_kept_with_its_joiners() -> None:
+    name = "\u0d2a\u0d4d\u0d30\u0d3f\u0d2f\u0d4d\u200c \u0938\u093f\u0902\u0939"
+
+    assert parse(NewBrokerAccount, {**dict(a_new_account()), "user_name": f" {name} "}).user_name == name

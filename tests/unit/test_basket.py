@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
+from quantleap.domain.basket_changes import BasketChange, NewApproval
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.model import parse
+from quantleap.domain.model import merged, parse
 from quantleap.domain.sizing import require_tradable
 from quantleap.handlers.views import templates as views
 from tests.builders import NINE_TWENTY, a_basket, a_strategy, a_template
@@ -40,7 +41,7 @@ def test_a_draft_needs_little() -> None:
         ({"exit_time": "15:40"}, "exit_time", "must lie inside the session, 09:15 to 15:40"),
         ({"index": "BANKNIFTY"}, "expiry_type", "BANKNIFTY has no weekly expiry; use MONTHLY"),
         ({"days": ["MON", "MON"]}, "days", "days must not repeat"),
-        ({"days": []}, "days", "at least 1 item"),
+        ({"days": []}, "days", "Give at least 1"),
         ({"legs": [LEG, {**LEG, "side": "SELL"}]}, "legs", "the CE, at the money, is both bought and sold"),
     ],
 )
@@ -109,7 +110,7 @@ def test_a_strike_that_is_no_object_is_told_so(strike: object) -> None:
         ({}, "at the money"),
         ({"offset": -3}, "3 strikes below the money"),
         ({"offset": 1}, "1 strike above the money"),
-        ({"rule": "PERCENT", "percent": "-1.5"}, "nearest to 1.5 % below the spot"),
+        ({"rule": "PERCENT", "percent": -1.5}, "nearest to 1.5 % below the spot"),
         ({"rule": "PREMIUM", "premium": 50}, "premium nearest to 50 rupees"),
         ({"rule": "DELTA", "delta": 0.2}, "delta nearest to 0.2"),
         ({"rule": "FIXED", "strike": 26000}, "strike 26000"),
@@ -119,7 +120,7 @@ def test_a_rule_is_stored_as_it_was_read_and_says_itself_in_words(strike: dict[s
     draft = parse(BasketDraft, a_draft(legs=[{**LEG, "strike": strike}]))
 
     assert str(draft.strategies[0].legs[0].strike) == words
-    assert parse(BasketDraft, draft.model_dump(mode="json")) == draft
+    assert BasketDraft.model_validate(draft.model_dump(mode="json")) == draft
 
 
 def test_administrators_read_a_baskets_legs_in_words() -> None:
@@ -129,7 +130,8 @@ def test_administrators_read_a_baskets_legs_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "strike", [{"rule": "DELTA", "delta": "0.2"}, {"rule": "DELTA", "delta": "0.20"}, {"rule": "FIXED", "strike": 1}]
+    "strike",
+    [{"rule": "DELTA", "delta": 0.2}, {"rule": "DELTA", "delta": Decimal("0.20")}, {"rule": "FIXED", "strike": 1}],
 )
 def test_the_same_option_is_not_bought_and_sold_whatever_names_it(strike: dict[str, Any]) -> None:
     legs = [{**LEG, "strike": strike}, {**LEG, "side": "SELL", "strike": strike}]
@@ -202,3 +204,44 @@ def test_a_private_template_is_seen_by_its_partners_alone() -> None:
 def test_an_offer_that_contradicts_itself_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         parse(MarketplaceConfig, config)
+
+
+@pytest.mark.parametrize("field", ["name", "description"])
+def test_a_name_and_a_description_hold_nothing_that_cannot_be_seen(field: str) -> None:
+    assert list(complaints({**a_draft(), field: "words\u0000\u202e"})) == [field]
+
+
+def test_a_description_may_have_several_lines_and_a_name_has_no_edges() -> None:
+    draft = parse(BasketDraft, {**a_draft(), "name": "  Condor ", "description": "One.\nTwo.\n"})
+
+    assert (draft.name, draft.description) == ("Condor", "One.\nTwo.")
+    assert list(complaints({**a_draft(), "name": "      "})) == ["name"]
+
+
+@pytest.mark.parametrize("lots", [True, "2", Decimal("1.5")])
+def test_lots_are_a_whole_number_written_as_one(lots: object) -> None:
+    assert list(complaints(a_draft(legs=[{**LEG, "lots": lots}]))) == ["strategies[0].legs[0].lots"]
+
+
+def test_what_is_wrong_is_said_without_words_of_a_programming_language() -> None:
+    said = complaints({**a_draft(legs="two"), "stop_loss": [], "target": "high"})
+
+    assert said == {"strategies[0].legs": "Write a list", "stop_loss": "Write a number", "target": "Write a number"}
+    assert complaints(a_draft(legs=[LEG] * 9)) == {"strategies[0].legs": "Give at most 8"}
+
+
+def test_a_name_in_a_map_is_complained_of_by_its_path() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(NewApproval, {"algo_ids": {"z!": "A1"}, "effective_from": "2026-11-24"})
+
+    assert list(refusal.value.details) == ["algo_ids.z!"]
+
+
+def test_what_an_earlier_rule_let_in_is_read_and_has_to_be_mended_with_the_next_change() -> None:
+    was = a_basket().draft.model_dump(mode="json") | {"name": "old\u0000name"}
+
+    stored = BasketDraft.model_validate(was)
+
+    assert stored.name == "old\u0000name"
+    with pytest.raises(InvalidRequest, match="name"):
+        merged(BasketDraft, stored.model_dump(), BasketChange(stop_loss=Decimal(15)))

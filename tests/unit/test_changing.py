@@ -228,3 +228,11 @@ def test_fields_that_are_null_say_nothing(market: Stores) -> None:
     change(market, allocations=None, broker_client_id=None, lot_multiplier=None)
 
     assert market.subscriptions.get(NAME).allocations == (was,)
+
+
+def test_a_change_that_changes_nothing_is_not_written(market: Stores) -> None:
+    was = market.subscriptions.get(NAME)
+
+    shown = change(market, lot_multiplier=was.allocations[0].lot_multiplier, broker_client_id="ZEBU123")
+
+    assert (shown.subscription, market.subscriptions.get(NAME)) == (was, was)

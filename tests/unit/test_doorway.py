@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from quantleap.domain import errors
-from quantleap.domain.model import Model
+from quantleap.domain.model import MOST_COMPLAINTS, Model
 from quantleap.domain.money import Rupees
 from quantleap.domain.subscription import SubscriptionFilter
 from quantleap.runtime.api import REFUSALS, Api, Ask, Reply
+from quantleap.runtime.ask import LARGEST_BODY
 
 
 class Sent(Model):
@@ -117,12 +118,44 @@ def test_a_body_in_base64_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"httpMethod": "GET"}, {"resource": "/nowhere"}, {"httpMethod": None, "resource": None}]
+    "more", [{"httpMethod": "GET", "resource": "/nowhere"}, {"resource": ""}, {"httpMethod": None, "resource": None}]
 )
-def test_an_unknown_route_is_404_in_our_shape(more: dict[str, Any]) -> None:
+def test_an_unknown_path_is_404_in_our_shape(more: dict[str, Any]) -> None:
     status, headers, said = ask("{}", **more)
 
     assert (status, said["code"], headers["X-Request-Id"]) == (404, "not_found", "request-1")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "post", "TRACE", "BREW"])
+def test_a_method_that_a_path_does_not_have_is_405_with_those_it_has(method: str) -> None:
+    status, headers, said = ask("{}", httpMethod=method)
+
+    assert (status, said["code"], said["error"]) == (405, "method_not_allowed", "Method not allowed")
+    assert (headers["Allow"], said["message"]) == ("POST", "This path has POST only")
+
+
+def test_a_body_larger_than_anybody_needs_is_not_even_read() -> None:
+    longest = LARGEST_BODY - len('{"name": ""}')
+
+    assert ask('{"name": "' + "x" * longest + '"}')[0] == 400
+    assert ask('{"name": "' + "x" * (longest + 1) + '"}')[0] == 413
+    assert ask("A" * (LARGEST_BODY + 1), isBase64Encoded=True)[2]["code"] == "payload_too_large"
+
+
+def test_a_field_given_twice_is_refused_by_name_however_deep() -> None:
+    assert ask('{"fee": 1, "fee": 2}')[2]["details"] == {"fee": "Given more than once"}
+    assert ask('{"fee": 1, "name": {"a": 1, "b": 2, "a": 1, "b": 3}}')[2]["details"].keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("fee", ["true", "false", '"1"', '"299.70"'])
+def test_a_number_is_written_as_one(fee: str) -> None:
+    assert ask(f'{{"fee": {fee}}}')[2]["details"] == {"fee": "Write a number"}
+
+
+def test_no_more_is_complained_of_than_anybody_reads() -> None:
+    unknown = ", ".join(f'"field_{number}": 1' for number in range(MOST_COMPLAINTS + 50))
+
+    assert len(ask(f"{{{unknown}}}")[2]["details"]) == MOST_COMPLAINTS
 
 
 def test_an_event_without_anything_is_answered_too() -> None:

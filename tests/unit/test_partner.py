@@ -28,6 +28,7 @@ def test_a_partner_is_named_in_lower_case_and_gets_every_permission_unless_told(
         ({"expires_at": "2026-12-01T00:00:00"}, "expires_at"),
         ({"branding": {"custom_logo_url": "http://plain"}}, "branding.custom_logo_url"),
         ({"rate_limits": {"requests_per_minute": 0}}, "rate_limits.requests_per_minute"),
+        ({"permissions": ["revenue:read", "revenue:read"]}, "permissions"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], path: str) -> None:
@@ -42,20 +43,20 @@ def test_a_tenant_reads_what_it_wrote() -> None:
 
 
 def test_a_living_key_is_admitted_from_anywhere_unless_addresses_are_listed() -> None:
-    a_key().admit(NINE_TWENTY, "198.51.100.7")
+    a_key().require_address("198.51.100.7")
 
 
 @pytest.mark.parametrize("ip", ["203.0.113.10", "2001:db8::1", "198.51.100.200"])
 def test_listed_addresses_and_networks_are_admitted(ip: str) -> None:
     key = a_key(allowed_ips=("203.0.113.10", "198.51.100.128/25", "2001:db8::/32"))
 
-    key.admit(NINE_TWENTY, ip)
+    key.require_address(ip)
 
 
 @pytest.mark.parametrize("ip", ["203.0.113.11", "::1", "", "test-invoke-source-ip"])
 def test_other_addresses_are_not(ip: str) -> None:
     with pytest.raises(Forbidden) as refusal:
-        a_key(allowed_ips=("203.0.113.10",)).admit(NINE_TWENTY, ip)
+        a_key(allowed_ips=("203.0.113.10",)).require_address(ip)
 
     assert refusal.value.reason == "ip_not_allowed"
 
@@ -64,16 +65,16 @@ def test_a_revoked_key_is_nobody_and_stays_so() -> None:
     revoked = a_key().revoked(NINE_TWENTY)
 
     with pytest.raises(Unauthenticated):
-        revoked.admit(NINE_TWENTY, "::1")
+        revoked.require_alive(NINE_TWENTY)
     assert revoked.revoked(NINE_TWENTY + timedelta(days=1)) is revoked
 
 
 def test_a_key_lives_up_to_its_end() -> None:
     key = a_key(expires_at=NINE_TWENTY)
 
-    key.admit(NINE_TWENTY - timedelta(seconds=1), "::1")
+    key.require_alive(NINE_TWENTY - timedelta(seconds=1))
     with pytest.raises(Unauthenticated) as refusal:
-        key.admit(NINE_TWENTY, "::1")
+        key.require_alive(NINE_TWENTY)
 
     assert refusal.value.reason == "key_expired"
 

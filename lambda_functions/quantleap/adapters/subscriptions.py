@@ -1,5 +1,6 @@
 """Subscriptions in the table, with the claims, allocations and counts that change together with them."""
 
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -341,14 +342,26 @@ def _of_status(status: Status | None) -> tuple[str, dict[str, str]]:
 
 
 def _token(item: Item) -> str:
-    return f"{item['subscription_status_date']}~{item['subscription_id']}"
+    """Where the next page begins, in letters that an address takes as they are."""
+    place = f"{item['subscription_status_date']}~{item['subscription_id']}"
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _read_token(token: str) -> tuple[str, str]:
+    """Status and date, and the id; two empty texts where it is no token of ours."""
+    try:
+        place = b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        place = ""
+    status_date, _, subscription_id = place.partition("~")
+    return status_date, subscription_id
 
 
 def _start(tenant: Tenant, wanted: SubscriptionFilter) -> Item | None:
     """Where a page begins; whatever a token says, it stays inside the tenant and the status asked for."""
     if wanted.next_token is None:
         return None
-    status_date, _, subscription_id = wanted.next_token.partition("~")
+    status_date, subscription_id = _read_token(wanted.next_token)
     key = keys.subscription(subscription_id)
     if key is None or not status_date.startswith(_prefix(wanted.status)):
         raise InvalidRequest({"next_token": "Send back the next_token of an earlier answer"})

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from quantleap.domain.clock import IST
-from quantleap.domain.model import Model
+from quantleap.domain.model import READABLE, Model
 from quantleap.domain.partner import Environment, PartnerId, Tenant
 
 OAUTH_STATE_LIFE = timedelta(seconds=300)
@@ -19,14 +19,14 @@ def _email(value: str) -> str:
     """Lower-case an address; the check is for slips of the pen, delivery proves the rest."""
     name, at, host = value.strip().lower().rpartition("@")
     odd = any(c.isspace() or not c.isprintable() or c in "@#,;<>" for c in name + host)
-    if odd or not (at and name) or "." not in host.strip("."):
+    if odd or not at or "." not in host or "" in {*name.split("."), *host.split(".")}:
         raise ValueError("Invalid email format")
     return f"{name}@{host}"
 
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{2,40}$")]
-PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), READABLE]
 
 
 class AccountStatus(StrEnum):

@@ -19,7 +19,7 @@ from pydantic import (
 
 from quantleap.domain.contracts import ExpiryType, Index, Right, expiry_types
 from quantleap.domain.errors import Conflict
-from quantleap.domain.model import Model
+from quantleap.domain.model import NUMBER, READABLE, Model, Whole, readable
 from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
 from quantleap.domain.sharding import Shards, grown
@@ -78,6 +78,12 @@ def _clock_text(value: object) -> object:
     return value
 
 
+def _readable_lines(value: str, info: ValidationInfo) -> str:
+    for line in value.split("\n"):
+        readable(line, info)
+    return value
+
+
 def _upper_word(value: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{1,31}", value):
         raise ValueError("write one upper-case word, such as NIFTY or INCOME")
@@ -92,9 +98,11 @@ ClockTime = Annotated[
 """A minute of the day in IST, `"09:20"` on the wire."""
 
 Category = Annotated[str, AfterValidator(_upper_word)]
-Percent = Annotated[Decimal, Field(gt=0, le=100, decimal_places=2)]
-Gain = Annotated[Decimal, Field(gt=0, le=1000, decimal_places=2)]
-MaxLots = Annotated[int, Field(ge=1, le=1000)]
+Percent = Annotated[Decimal, Field(gt=0, le=100, decimal_places=2), NUMBER]
+Gain = Annotated[Decimal, Field(gt=0, le=1000, decimal_places=2), NUMBER]
+BasketName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=80), READABLE]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_readable_lines)]
+MaxLots = Annotated[int, Field(ge=1, le=1000), NUMBER]
 AlgoId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
@@ -104,7 +112,7 @@ class Leg(Model):
     side: Side
     right: Right
     strike: StrikeRule = AtmStrike()
-    lots: int = Field(default=1, ge=1, le=50)
+    lots: Whole = Field(default=1, ge=1, le=50)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -215,8 +223,8 @@ class UpdatePolicy(StrEnum):
 class BasketDraft(Model):
     """What an admin writes; `max_lots` is the most a subscriber may trade of any one leg."""
 
-    name: str = Field(min_length=3, max_length=80)
-    description: str = Field(default="", max_length=1000)
+    name: BasketName
+    description: Description = ""
     category: Category
     strategies: tuple[Strategy, ...] = Field(min_length=1, max_length=MAX_STRATEGIES)
     stop_loss: Percent | None = None

@@ -1,6 +1,7 @@
 """What administrators send to make, change, offer and approve a basket."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,19 +9,30 @@ from quantleap.domain.basket import (
     MAX_STRATEGIES,
     AlgoId,
     BasketDraft,
+    BasketName,
     Category,
+    Description,
     Difficulty,
     Gain,
     MaxLots,
     Percent,
-    Pricing,
+    PricingType,
     Strategy,
     UpdatePolicy,
     Visibility,
 )
 from quantleap.domain.model import Model
+from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
 from quantleap.domain.sharding import Shards
+
+
+class PricingChange(Model):
+    """What may be changed of a price; what is left out stays."""
+
+    type: PricingType | None = None
+    monthly_fee: Rupees | None = None
+    currency: Literal["INR"] | None = None
 
 
 class OfferChange(Model):
@@ -29,7 +41,7 @@ class OfferChange(Model):
     visibility: Visibility | None = None
     partners: tuple[PartnerId, ...] | None = Field(default=None, max_length=200)
     difficulty_level: Difficulty | None = None
-    pricing: Pricing | None = None
+    pricing: PricingChange | None = None
     tags: tuple[Category, ...] | None = Field(default=None, max_length=12)
     subscriber_shards: Shards | None = None
 
@@ -43,8 +55,8 @@ class NewBasket(BasketDraft):
 class BasketChange(Model):
     """What an admin may change of a basket; what is left out stays, `null` takes an optional field away."""
 
-    name: str | None = Field(default=None, min_length=3, max_length=80)
-    description: str | None = Field(default=None, max_length=1000)
+    name: BasketName | None = None
+    description: Description | None = None
     category: Category | None = None
     strategies: tuple[Strategy, ...] | None = Field(default=None, min_length=1, max_length=MAX_STRATEGIES)
     stop_loss: Percent | None = None

@@ -31,6 +31,7 @@ CODES: Mapping[str, Entry] = {
     "admins_only": Entry(403, "Only administrators may do this.", "Sign in as an administrator."),
     "sandbox_only": Entry(403, "Only test keys may do this.", "Use a test key."),
     "not_found": Entry(404, "No such thing among those the caller may see.", "Check the id and the path."),
+    "method_not_allowed": Entry(405, "The path has no such method.", "Use one that the header Allow names."),
     "conflict": Entry(409, "It changed meanwhile.", "Read it again and decide anew."),
     "invalid_state": Entry(409, "What is stored does not allow it now.", "Read it to see where it stands."),
     "already_subscribed": Entry(409, "The user follows the template already.", "Use existing_subscription_id."),
@@ -53,7 +54,7 @@ CODES: Mapping[str, Entry] = {
     "rate_counter_unavailable": Entry(503, "Requests cannot be counted; nothing was changed.", "Try again."),
     "broker_unavailable": Entry(503, "The broker did not answer.", "Try again."),
     "vault_unavailable": Entry(503, "The credential store did not answer.", "Try again."),
-    "payload_too_large": Entry(413, "The body exceeds 10 MB.", "Send less."),
+    "payload_too_large": Entry(413, "The body exceeds 100 kB.", "Send less."),
     "unsupported_media_type": Entry(415, "The body is no JSON.", "Send application/json."),
     "timeout": Entry(504, "No answer came in time.", "Read whether it was carried out before trying again."),
 }

@@ -9,6 +9,8 @@
     ├── NotFound                no such thing, or not the caller's
     ├── Conflict                true today, but not compatible with what is stored
     │   └── AlreadySubscribed   one subscription for a user and template
+    ├── NotAllowed              a path without that method; says which it has
+    ├── TooLarge                more than anybody needs to send
     ├── Reused                  a key that stands for another request
     ├── Throttled               over a limit; says when to come back
     ├── Undecidable             a run cannot be turned into orders
@@ -17,7 +19,7 @@
 Failures of a broker are in `quantleap.domain.broker`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -104,6 +106,22 @@ class NotFound(QuantLeapError):
     """No such thing among those the caller may see."""
 
     code = "not_found"
+
+
+class NotAllowed(QuantLeapError):
+    """A method that a path does not have; `allowed` are those it has."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"This path has {self.allowed} only")
+
+
+class TooLarge(QuantLeapError):
+    """A body that nothing of ours needs."""
+
+    code = "payload_too_large"
 
 
 class Conflict(QuantLeapError):

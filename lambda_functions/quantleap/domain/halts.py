@@ -13,17 +13,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime, Field, StrictBool, StringConstraints
+from pydantic import StrictBool, StringConstraints
 
+from quantleap.domain.clock import Instant
 from quantleap.domain.errors import NotFound
-from quantleap.domain.model import Model
+from quantleap.domain.model import READABLE, Model
 
 SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
 
 HALTED = "halted"
 """The reason that is told of what a halt kept from trading."""
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300), READABLE]
 
 
 class NewHalt(Model):
@@ -33,7 +34,7 @@ class NewHalt(Model):
     """
 
     reason: Reason
-    until: AwareDatetime | None = Field(default=None)
+    until: Instant | None = None
     square_off: StrictBool = False
 
 

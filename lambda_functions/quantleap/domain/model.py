@@ -1,14 +1,54 @@
 """The base of everything that is stored or exchanged: immutable, strict about unknown fields."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
 
 from quantleap.domain.errors import InvalidRequest
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{2,128}$")]
 """Any id of ours, as somebody else may write it."""
+
+OUTSIDE = "outside"
+"""Where a value comes from that somebody sent; what stands in the table was let in by the rules of its time."""
+
+JOINERS = str.maketrans("", "", "\u200c\u200d")
+"""What joins letters, or keeps them apart: written in many an Indian name, and not to be seen itself."""
+
+
+def readable(value: str, info: ValidationInfo) -> str:
+    """A text in which nothing stands that cannot be seen; raises `ValueError`."""
+    if info.context == OUTSIDE and not value.translate(JOINERS).isprintable():
+        raise ValueError("Write letters, digits and signs on one line")
+    return value
+
+
+READABLE = AfterValidator(readable)
+"""Of a text on one line."""
+
+
+def _plain_number(value: object, info: ValidationInfo) -> object:
+    """Neither `true` nor `"2"` is a number, though pydantic reads one out of either; in the table amounts are texts."""
+    if info.context == OUTSIDE and isinstance(value, bool | str):
+        raise ValueError("Write a number")
+    return value
+
+
+NUMBER = BeforeValidator(_plain_number)
+"""Of a number in a body: written as one."""
+
+Whole = Annotated[int, NUMBER]
+Exact = Annotated[Decimal, NUMBER]
 
 
 class Model(BaseModel):
@@ -19,17 +59,28 @@ class Model(BaseModel):
 
 UNKNOWN_FIELD = "Unknown field; remove it"
 
+MOST_COMPLAINTS = 100
+"""Nobody reads more, and a body made to be complained of must not make an answer too large to be sent."""
+
 WORDS = {
     "extra_forbidden": UNKNOWN_FIELD,
     "model_type": "Write a JSON object",
     "model_attributes_type": "Write a JSON object",
+    "dict_type": "Write a JSON object",
+    "tuple_type": "Write a list",
+    "frozen_set_type": "Write a list",
+    "decimal_type": "Write a number",
+    "decimal_parsing": "Write a number",
+    "timezone_aware": "Write it with its offset, such as 2026-11-24T09:20:00+05:30",
+    "too_short": "Give at least {min_length}",
+    "too_long": "Give at most {max_length}",
 }
-"""Our words where pydantic's would puzzle somebody outside."""
+"""Our words where pydantic's would puzzle somebody outside, with what it says of its limits."""
 
 
 def complaints(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Turn pydantic's error list into `{"legs[2].strike.offset": "what is wrong"}`."""
-    found = list(errors)
+    found = list(errors)[:MOST_COMPLAINTS]
     return {_path(error["loc"]): _words(error) for error in found if not _is_echo(error, found)}
 
 
@@ -43,7 +94,7 @@ def _is_echo(error: Mapping[str, Any], errors: Iterable[Mapping[str, Any]]) -> b
 def parse[M: BaseModel](model: type[M], value: object) -> M:
     """Read an outsider's value as `model`, or raise `InvalidRequest` naming every field at once."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=OUTSIDE)
     except ValidationError as error:
         raise InvalidRequest(complaints(error.errors(include_url=False))) from None
 
@@ -61,13 +112,18 @@ def _overlay(was: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     return {**was, **change, **{name: _overlay(was[name], value) for name, value in both.items()}}
 
 
+KEY_ITSELF = "[key]"
+"""Where pydantic complains of a name in a map, which stands in the path already."""
+
+
 def _path(location: tuple[str | int, ...]) -> str:
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        if part != KEY_ITSELF:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".") or "body"
 
 
 def _words(error: Mapping[str, Any]) -> str:
     known = WORDS.get(error["type"])
-    return known or str(error["msg"]).removeprefix("Value error, ")
+    return known.format(**error.get("ctx", {})) if known else str(error["msg"]).removeprefix("Value error, ")

@@ -5,9 +5,11 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from quantleap.domain.model import NUMBER
+
 PAISA = Decimal("0.01")
 
-Rupees = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
+Rupees = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), NUMBER]
 
 
 class Split(NamedTuple):

@@ -8,11 +8,12 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, model_validator
 
+from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
-from quantleap.domain.model import Model, merged
+from quantleap.domain.model import NUMBER, READABLE, Model, Whole, merged
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PLATFORM = "quantleap"
@@ -88,25 +89,25 @@ def _not_reserved(value: str) -> str:
     return value
 
 
-def _readable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("Write letters, digits and signs on one line")
+def _each_once(value: object) -> object:
+    """A set by itself would forget that something was written twice."""
+    if isinstance(value, list) and len({str(each) for each in value}) < len(value):
+        raise ValueError("Must not repeat")
     return value
 
 
 PartnerId = Annotated[str, AfterValidator(_partner_word)]
+Permissions = Annotated[frozenset[Permission], BeforeValidator(_each_once)]
 Network = Annotated[str, AfterValidator(_network)]
-FirmName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80), AfterValidator(_readable)
-]
-Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
+FirmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80), READABLE]
+Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2), NUMBER]
 
 
 class RateLimits(Model):
     """How often a key may ask."""
 
-    requests_per_minute: int = Field(default=60, ge=1, le=6000)
-    requests_per_day: int = Field(default=10_000, ge=1, le=10_000_000)
+    requests_per_minute: Whole = Field(default=60, ge=1, le=6000)
+    requests_per_day: Whole = Field(default=10_000, ge=1, le=10_000_000)
 
 
 class RevenueShare(Model):
@@ -146,12 +147,12 @@ class PartnerKeyDraft(Model):
     partner_type: str = Field(default="BROKER", pattern=r"^[A-Z_]{2,24}$")
     broker_id: PartnerId
     environment: Environment = Environment.TEST
-    permissions: frozenset[Permission] = frozenset(Permission)
+    permissions: Permissions = frozenset(Permission)
     rate_limits: RateLimits = RateLimits()
     revenue_share: RevenueShare = RevenueShare()
     branding: Branding = Branding()
     allowed_ips: tuple[Network, ...] = Field(default=(), max_length=50)
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class PartnerKeyChange(Model):
@@ -161,18 +162,18 @@ class PartnerKeyChange(Model):
     """
 
     partner_name: FirmName | None = None
-    permissions: frozenset[Permission] | None = None
+    permissions: Permissions | None = None
     rate_limits: RateLimits | None = None
     revenue_share: RevenueShare | None = None
     branding: Branding | None = None
     allowed_ips: tuple[Network, ...] | None = Field(default=None, max_length=50)
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class Rotation(Model):
     """For how long the old secret works beside the new one; with 0 it stops at once."""
 
-    overlap_hours: int = Field(default=24, ge=0, le=168)
+    overlap_hours: Whole = Field(default=24, ge=0, le=168)
 
 
 class UsageFilter(Model):
@@ -213,9 +214,8 @@ class PartnerKey(PartnerKeyDraft):
         """Whose data the key reaches."""
         return Tenant(self.partner_id, self.environment)
 
-    def admit(self, at: datetime, source_ip: str) -> None:
-        """Let a request in, or say why not."""
-        self.require_alive(at)
+    def require_address(self, source_ip: str) -> None:
+        """Refuse an address that is not on the key's list, where it has one."""
         if self.allowed_ips and not _within(source_ip, self.allowed_ips):
             raise Forbidden("This address is not on the key's allowlist", code="ip_not_allowed")
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field, StringConstraints
 
 from quantleap.domain.basket import Basket
+from quantleap.domain.clock import Instant
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
@@ -37,11 +38,15 @@ class RunStatus(StrEnum):
     COMPLETED = "completed"
 
 
+RunToken = Annotated[str, StringConstraints(pattern=r"^run_[A-Za-z0-9_-]{1,200}$")]
+"""A run's id, as the token of the page after it."""
+
+
 class NewRun(Model):
     """A sandbox run of a template; without `at` it fires as soon as it can. An exit closes the latest entry."""
 
     template_id: Identifier
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     kind: Kind = Kind.ENTRY
 
 
@@ -49,7 +54,7 @@ class RunFilter(Model):
     """Which page of a tenant's runs."""
 
     limit: int = Field(default=20, ge=1, le=100)
-    next_token: Identifier | None = None
+    next_token: RunToken | None = None
 
 
 def sandbox_boundary(at: datetime | None, now: datetime, lead: timedelta) -> datetime:

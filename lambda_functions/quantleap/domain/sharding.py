@@ -12,11 +12,12 @@ from zlib import crc32
 from pydantic import Field
 
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.model import NUMBER
 
 MOST_SHARDS = 64
 """More would serve templates of more than a million; each costs a query a run."""
 
-Shards = Annotated[int, Field(ge=1, le=MOST_SHARDS)]
+Shards = Annotated[int, Field(ge=1, le=MOST_SHARDS), NUMBER]
 
 
 def shard_of(subscription_id: str, shards: int) -> int:

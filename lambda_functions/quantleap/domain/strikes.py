@@ -14,9 +14,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ConfigDict, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
-from quantleap.domain.model import Model
+from quantleap.domain.model import Exact, Model, Whole
 
 
 class StrikeName(StrEnum):
@@ -33,7 +33,7 @@ class AtmStrike(Model):
     """`offset` strikes above (+) or below (-) the money."""
 
     rule: Literal[StrikeName.ATM] = StrikeName.ATM
-    offset: int = Field(default=0, ge=-40, le=40)
+    offset: Whole = Field(default=0, ge=-40, le=40)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -48,7 +48,7 @@ class PercentStrike(Model):
     """Nearest to the spot moved up (+) or down (-) by `percent` of itself."""
 
     rule: Literal[StrikeName.PERCENT] = StrikeName.PERCENT
-    percent: Decimal = Field(ge=-25, le=25, decimal_places=2)
+    percent: Exact = Field(ge=-25, le=25, decimal_places=2)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -60,7 +60,7 @@ class PremiumStrike(Model):
     """The option that trades nearest to `premium` rupees."""
 
     rule: Literal[StrikeName.PREMIUM] = StrikeName.PREMIUM
-    premium: Decimal = Field(gt=0, le=10_000, decimal_places=2)
+    premium: Exact = Field(gt=0, le=10_000, decimal_places=2)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -71,7 +71,7 @@ class DeltaStrike(Model):
     """The option whose delta is nearest; a put's delta is written without its sign."""
 
     rule: Literal[StrikeName.DELTA] = StrikeName.DELTA
-    delta: Decimal = Field(ge=Decimal("0.01"), le=Decimal("0.99"), decimal_places=2)
+    delta: Exact = Field(ge=Decimal("0.01"), le=Decimal("0.99"), decimal_places=2)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -82,7 +82,7 @@ class FixedStrike(Model):
     """One strike, wherever the market stands."""
 
     rule: Literal[StrikeName.FIXED] = StrikeName.FIXED
-    strike: Decimal = Field(gt=0, le=1_000_000, decimal_places=2)
+    strike: Exact = Field(gt=0, le=1_000_000, decimal_places=2)
 
     def __str__(self) -> str:
         """As an administrator reads it."""
@@ -106,12 +106,12 @@ RULES: Mapping[str, type[Model]] = {
 }
 
 
-def _by_name(value: object, read: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever was written
+def _by_name(value: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever was written
     """Read a rule as the one it names, so that a complaint's path is the field's own; without a name it is ATM."""
     if not isinstance(value, Mapping):
-        return read(value) if isinstance(value, Model) else AtmStrike.model_validate(value)
+        return read(value) if isinstance(value, Model) else AtmStrike.model_validate(value, context=info.context)
     name = value.get("rule", StrikeName.ATM)
-    return RULES.get(name if isinstance(name, str) else "", _Named).model_validate(value)
+    return RULES.get(name if isinstance(name, str) else "", _Named).model_validate(value, context=info.context)
 
 
 StrikeRule = Annotated[AtmStrike | PercentStrike | PremiumStrike | DeltaStrike | FixedStrike, WrapValidator(_by_name)]

@@ -7,13 +7,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from quantleap.domain.account import ClientId, Email, PersonName
-from quantleap.domain.basket import Pricing
-from quantleap.domain.clock import IST
+from quantleap.domain.basket import MaxLots, Pricing
+from quantleap.domain.clock import IST, Instant
 from quantleap.domain.errors import Conflict, InvalidRequest
-from quantleap.domain.model import Identifier, Model
+from quantleap.domain.model import NUMBER, Identifier, Model, Whole
 
 
 class Status(StrEnum):
@@ -43,7 +43,7 @@ MOVES = {
 MOST_ACCOUNTS = 5
 """Accounts that one subscription may trade."""
 
-Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2)]
+Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2), NUMBER]
 
 
 def one_template_name(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
@@ -85,8 +85,8 @@ class Share(Model):
 
     client_id: ClientId
     lot_multiplier: Multiplier = Decimal(1)
-    priority: int = Field(default=1, ge=1, le=100)
-    max_lots_per_order: int | None = Field(default=None, ge=1, le=1000)
+    priority: Whole = Field(default=1, ge=1, le=100)
+    max_lots_per_order: MaxLots | None = None
 
 
 class SubscriptionChange(Model):
@@ -135,7 +135,7 @@ class SubscriptionFilter(Model):
 class ReadinessFilter(Model):
     """Which subscriptions to judge, and for which moment; without one for now."""
 
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     template_id: Identifier | None = None
     limit: int = Field(default=50, ge=1, le=200)
     next_token: str | None = Field(default=None, max_length=400)

@@ -105,7 +105,7 @@ def remove_own(person: Person, ask: Ask) -> Reply:
 @api.user("POST /user/broker-accounts/{client_id}/oauth/initiate")
 def initiate_own(person: Person, ask: Ask) -> Reply:
     """Begin today's login to one's own account."""
-    start = ask.body(LoginBegin)
+    start = ask.body(LoginBegin, may_be_missing=True)
     begun = broker_accounts.begin(_ports(), _own(person, ask), start.redirect_url)
     return Reply(200, views.login(begun), fresh=True)
 

@@ -61,7 +61,7 @@ def offered(admin: str, ask: Ask) -> Reply:
 @api.admin("POST /admin/marketplace/templates/{template_id}")
 def enable(admin: str, ask: Ask) -> Reply:
     """Offer a basket, or change its offer."""
-    config = ask.body(MarketplaceConfig)
+    config = ask.body(MarketplaceConfig, may_be_missing=True)
     offer = marketplace.enable(wiring.baskets(), wiring.clock, ask.id("template_id"), config)
     return Reply(200, {"message": "Template is on the marketplace", "template": views.basket(offer)})
 

@@ -48,7 +48,7 @@ def change(admin: str, ask: Ask) -> Reply:
 @api.admin("POST /admin/partner-api-keys/{api_key_id}/rotate")
 def rotate(admin: str, ask: Ask) -> Reply:
     """Give a key a new secret, which is in this answer and nowhere else."""
-    wanted = ask.body(Rotation)
+    wanted = ask.body(Rotation, may_be_missing=True)
     issued = partner_keys.rotate(
         wiring.keys(), wiring.hasher(), wiring.clock, wiring.draw, ask.id("api_key_id"), wanted
     )

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -10,12 +11,17 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from quantleap.domain.errors import InvalidRequest, NotFound
+from quantleap.domain.errors import InvalidRequest, NotFound, TooLarge
 from quantleap.domain.idempotency import digest
 from quantleap.domain.model import parse
 from quantleap.domain.rate import Standing
 
 type Event = dict[str, Any]
+
+TWICE = "Given more than once"
+
+LARGEST_BODY = 100_000
+"""Characters; the largest basket there can be has a fifth of that."""
 
 
 class Ask:
@@ -71,7 +77,7 @@ class Ask:
         once = {sent: [value] for sent, value in (self._event.get("headers") or {}).items()}
         found = [value for sent, values in (every or once).items() if sent.lower() == name.lower() for value in values]
         if len(found) > 1:
-            raise InvalidRequest({name: "Given more than once"})
+            raise InvalidRequest({name: TWICE})
         return found[0] if found else None
 
     def fingerprint(self, key: str) -> str:
@@ -93,12 +99,14 @@ class Ask:
 
     def _text(self) -> str | bytes:
         text: str = self._event.get("body") or ""
+        if len(text) > LARGEST_BODY:
+            raise TooLarge(f"The body exceeds {LARGEST_BODY // 1000} kB")
         return base64.b64decode(text) if self._event.get("isBase64Encoded") else text
 
     def query[M: BaseModel](self, model: type[M]) -> M:
         """The query as `model`; raises `InvalidRequest`, also for a name given twice."""
         given: Mapping[str, list[str]] = self._event.get("multiValueQueryStringParameters") or {}
-        repeated = {name: "Given more than once" for name, values in given.items() if len(values) != 1}
+        repeated = {name: TWICE for name, values in given.items() if len(values) != 1}
         if repeated:
             raise InvalidRequest(repeated)
         return parse(model, {name: values[0] for name, values in given.items()})
@@ -108,12 +116,21 @@ def _read_json(sent: str | bytes) -> object:
     """Numbers as exact decimals, so money never passes through a float; text that is no Unicode is refused."""
     try:
         text = sent if isinstance(sent, str) else sent.decode()
-        value = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        value = json.loads(text, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_each_once)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         raise InvalidRequest({"body": "Write a JSON object"}) from None
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose fields have one value each: of two, nobody can say which was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        raise InvalidRequest({name: TWICE for name, count in times.items() if count > 1})
+    return found
 
 
 def _no_number(word: str) -> NoReturn:

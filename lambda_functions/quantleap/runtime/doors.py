@@ -31,9 +31,10 @@ def partner(ask: Ask, needed: tuple[Permission, ...]) -> PartnerKey:
         raise Unauthenticated("The API key is not known") from None
     ask.caller = f"{key.tenant.key} {api_key_id}"
     now = wiring.clock()
-    _count(key, ask, now)
-    key.admit(now, ask.source_ip)
+    key.require_alive(now)
     key.require_secret(ask.authorizer.get("secret_version"), now)
+    _count(key, ask, now)
+    key.require_address(ask.source_ip)
     for permission in needed:
         key.require(permission)
     return key

@@ -202,7 +202,10 @@ def _require_size(multipliers: Mapping[str, Decimal], basket: Basket, at: dateti
 
 
 def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: SubscriptionChange) -> Shown:
-    """Change accounts and lots, from the next boundary on that is not being prepared yet."""
+    """Change accounts and lots, from the next boundary on that is not being prepared yet.
+
+    Nothing is written where nothing differs.
+    """
     was, basket, accounts = ports.subscriptions.whole(subscription_id, wanted.client_ids)
     _require_tenant(was, tenant)
     if basket is None:
@@ -223,6 +226,8 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
         for share in shares
     )
     changed = was.split(allocations, now)
+    if allocations == was.allocations:
+        return Shown(was, basket)
     ports.subscriptions.split(changed, was=was)
     return Shown(changed, basket)
 
