@@ -86,13 +86,19 @@ def test_a_shard_has_one_worker_until_a_later_attempt_or_the_end_of_the_first(ru
     first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
     for holder, attempt in (("one", 0), ("two", 0), ("two", 1)):
         with pytest.raises(Conflict):
-            runs.take_lease(RUN, 0, holder, attempt, AT, ENDS)
+            runs.take_lease(RUN, 0, holder, attempt, AT, ENDS + timedelta(microseconds=1))
 
     second = runs.take_lease(RUN, 0, "one", 1, AT, ENDS)
     third = runs.take_lease(RUN, 0, "two", 0, ENDS + timedelta(seconds=1), ENDS + timedelta(minutes=1))
 
     assert [first.token, second.token, third.token] == [1, 2, 3]
     assert first.armed_until is None
+
+
+def test_a_lease_whose_answer_was_lost_is_taken_though_the_sdk_repeats_the_write(runs: TableRuns) -> None:
+    first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
+
+    assert runs.take_lease(RUN, 0, "one", 0, AT, ENDS) == first
 
 
 def test_a_worker_whose_lease_was_taken_cannot_arm_and_its_successor_knows_what_it_armed(runs: TableRuns) -> None:

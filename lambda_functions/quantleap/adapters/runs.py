@@ -143,9 +143,12 @@ class TableRuns:
                 zero=0,
                 one=1,
             )
-        except ConditionFailed:
-            message = "another worker serves this shard"
-            raise Conflict(message, code="shard_busy") from None
+        except ConditionFailed as failure:
+            item = failure.old or {}
+            if (item["holder"], item["attempt"], item["ends"]) != (holder, attempt, ends.isoformat()):
+                message = "another worker serves this shard"
+                raise Conflict(message, code="shard_busy") from None
+            # Our own write: the SDK repeats one whose answer was lost, and no two workers end at one microsecond.
         armed = item.get("armed_until")
         return Lease(item["version"], datetime.fromisoformat(armed) if armed else None)
 
