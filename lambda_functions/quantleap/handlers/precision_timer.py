@@ -22,14 +22,17 @@ type Event = dict[str, Any]
 
 @logger.inject_lambda_context(clear_state=True)
 def due(event: Event, context: LambdaContext) -> Event:
-    """`{"started_at", "request"}` -> what is due at the boundary that start serves."""
+    """`{"started_at", "request"}` -> what is due at the boundary that start serves.
+
+    The request is a trigger, or `{"scheduled_at"}` of the schedule.
+    """
     request = event.get("request") or {}
-    if request:
+    if request.keys() - {"scheduled_at"}:
         trigger = parse(Trigger, request)
         boundary = trigger.at
         found = precision_timer.triggered(engine.timer(), trigger)
     else:
-        boundary = precision_timer.boundary_after(datetime.fromisoformat(event["started_at"]))
+        boundary = precision_timer.boundary_after(_scheduled(request, event["started_at"]))
         found = _due_in_session(boundary)
     logger.info("due", extra={"boundary": boundary.isoformat(), "runs": [each.run_id for each in found]})
     return {
@@ -37,6 +40,14 @@ def due(event: Event, context: LambdaContext) -> Event:
         "boundary": boundary.isoformat(),
         "runs": [each.model_dump(mode="json") for each in found],
     }
+
+
+def _scheduled(request: Event, started_at: str) -> datetime:
+    """The schedule's own minute, so that a start that comes late loses no boundary; without one, the start."""
+    try:
+        return datetime.fromisoformat(request["scheduled_at"])
+    except (KeyError, ValueError):
+        return datetime.fromisoformat(started_at)
 
 
 def _due_in_session(boundary: datetime) -> list[Due]:
