@@ -140,6 +140,22 @@ def test_a_ticket_is_stored_once_and_settled_once(runs: TableRuns) -> None:
     assert runs.tickets(RUN, 0, None) == [done]
 
 
+def test_what_is_learnt_of_a_settled_ticket_is_stored_unless_somebody_serves_it(runs: TableRuns) -> None:
+    ticket = a_ticket().served_under(1)
+    runs.write_tickets([ticket])
+    filled = tuple(intent.became(State.FILLED, order_id="O1") for intent in ticket.intents)
+    known = ticket.with_intents(filled, settled=True)
+
+    runs.learn(known)
+    assert runs.tickets(RUN, 0, None) == [ticket]
+
+    runs.settle(ticket.with_intents(ticket.intents, settled=True))
+    runs.learn(known.served_under(2))
+    assert runs.tickets(RUN, 0, None) != [known.served_under(2)]
+    runs.learn(known)
+    assert runs.tickets(RUN, 0, None) == [known]
+
+
 def test_a_tenant_reads_only_its_own_tickets_of_a_shard(runs: TableRuns) -> None:
     ours, theirs = a_ticket(ZEBU, "sub_1"), a_ticket(ACME, "sub_2")
     runs.write_tickets([ours, theirs])

@@ -248,6 +248,12 @@ class TableRuns:
         write = self._table.putting(item, held, no=False, lease=ticket.lease)
         self._table.transact([write, *(self._table.putting(outbox.item(each)) for each in told)])
 
+    def learn(self, ticket: Ticket) -> None:
+        """Store what is known of a settled ticket since; nothing where somebody took it over meanwhile."""
+        with suppress(ConditionFailed):
+            held = "body.settled = :yes AND body.lease = :lease"
+            self._table.put(_ticket_item(ticket), held, yes=True, lease=ticket.lease)
+
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         """A shard's tickets, all or one tenant's: one query."""
         rows = self._table.query_all(

@@ -6,7 +6,7 @@ worked out from what it runs, so starting the same run twice gives the same id.
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 
 from quantleap.domain.clock import IST
@@ -88,6 +88,11 @@ def exit_id(boundary: datetime, entered: str, only: str | None = None) -> str:
     _, entered_at, _, rest = entered.split("_", 3)
     part = f"_{only.replace(':', '-')}" if only else ""
     return f"run_{moment}_exit_{rest}_of_{entered_at}{part}"
+
+
+def day_of(run: str) -> date:
+    """The day in India of a run's boundary, as its id says."""
+    return datetime.strptime(run.split("_")[1], "%Y%m%dT%H%M%S").date()  # noqa: DTZ007 - of India, as written
 
 
 def order_tag(intent_id: str) -> str:
