@@ -76,9 +76,8 @@ async def serve(desk: Desk, errand: Errand) -> Served:
 
 
 async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Served:
-    report = report_of([tickets], telling.unwinding(decision, closing=errand.closes is not None))
-    if errand.closes:
-        report = report.model_copy(update={"incomplete": sum(map(telling.left_open, tickets))})
+    closing = errand.closes is not None
+    report = report_of([tickets], telling.unwinding(decision, closing=closing), closing=closing)
     await asyncio.to_thread(desk.runs.report, errand.run_id, errand.shard, report)
     return Served(report, tickets)
 
