@@ -1,6 +1,6 @@
 """The first step's function: which boundary a start serves."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from quantleap.handlers import precision_timer
 from quantleap.runtime import engine
 from quantleap.services import precision_timer as service
-from tests.builders import NINE_TWENTY
+from tests.builders import NINE_TWENTY, a_plan
 from tests.unit.test_rehearsal import CONTEXT
 
 STARTED = "2026-11-23T03:48:07.123Z"
@@ -35,3 +35,18 @@ def test_a_start_that_comes_late_serves_the_minute_that_was_meant(request_: dict
 
     assert datetime.fromisoformat(answer["boundary"]) == NINE_TWENTY
     assert answer["status"] == "nothing_due"
+
+
+def test_an_execution_of_some_runs_writes_over_no_list_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    plans = SimpleNamespace(write_items=lambda name, _items: names.append(name) or ("bucket", name))
+    monkeypatch.setattr(engine, "timer", lambda: SimpleNamespace(plans=plans))
+    monkeypatch.setattr(engine, "warm_lead", lambda: timedelta(seconds=30))
+    one = a_plan()
+    other = one.model_copy(update={"plan_id": "other"})
+
+    for made in ([one, other], [one], [one, other]):
+        monkeypatch.setattr(service, "plan", lambda _timer, _dues, made=made: made)
+        precision_timer.plan({"boundary": NINE_TWENTY.isoformat(), "runs": []}, CONTEXT)
+
+    assert names[0] == names[2] != names[1]

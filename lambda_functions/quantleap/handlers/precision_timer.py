@@ -3,6 +3,8 @@
 Each answers with data and a `status` the state machine branches on; an error is a fault, and is retried.
 """
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +67,7 @@ def plan(event: Event, context: LambdaContext) -> Event:
     if not plans:
         logger.info("nobody follows what is due", extra={"boundary": event["boundary"]})
         return {**event, "status": "nobody"}
-    bucket, key = engine.timer().plans.write_items(plans[0].plan_id, [item for made in plans for item in _items(made)])
+    bucket, key = engine.timer().plans.write_items(_name(plans), [item for made in plans for item in _items(made)])
     logger.info("planned", extra={"runs": [made.due.run_id for made in plans]})
     return {
         "status": "planned",
@@ -75,6 +77,11 @@ def plan(event: Event, context: LambdaContext) -> Event:
         "key": key,
         "warm_at": _warm_at(plans[0].due.boundary),
     }
+
+
+def _name(plans: Sequence[Plan]) -> str:
+    """Of these runs and no others: an execution that serves one of them must not write over the list of them all."""
+    return hashlib.sha256("/".join(made.plan_id for made in plans).encode()).hexdigest()
 
 
 def _items(made: Plan) -> list[Event]:
