@@ -153,7 +153,8 @@ def test_percent_takes_the_strike_nearest_to_the_spot_moved(percent: str, strike
 
 
 @pytest.mark.parametrize(
-    "rule", [PercentStrike(percent=Decimal("1.5")), PremiumStrike(premium=50), DeltaStrike(delta=Decimal("0.30"))]
+    "rule",
+    [PercentStrike(percent=Decimal("1.5")), PremiumStrike(premium=Decimal(50)), DeltaStrike(delta=Decimal("0.30"))],
 )
 def test_no_neighbour_stands_in_for_a_strike_that_the_feed_alone_shows(rule: StrikeRule) -> None:
     chain = a_chain()

@@ -39,7 +39,12 @@ def test_a_start_that_comes_late_serves_the_minute_that_was_meant(request_: dict
 
 def test_an_execution_of_some_runs_writes_over_no_list_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    plans = SimpleNamespace(write_items=lambda name, _items: names.append(name) or ("bucket", name))
+
+    def write_items(name: str, _items: object) -> tuple[str, str]:
+        names.append(name)
+        return "bucket", name
+
+    plans = SimpleNamespace(write_items=write_items)
     monkeypatch.setattr(engine, "timer", lambda: SimpleNamespace(plans=plans))
     monkeypatch.setattr(engine, "warm_lead", lambda: timedelta(seconds=30))
     one = a_plan()
