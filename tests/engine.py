@@ -148,6 +148,8 @@ class FakeZebu:
     hangs_up_after_s: float = float("inf")
     """How long an unused connection stays open."""
     book_fails: int = 0
+    book_empty: int = 0
+    """So many looks into the book show nothing, wrongly."""
     book_failure: int = 502
     """The status of a look into the book that fails."""
     tries: int = 0
@@ -176,6 +178,9 @@ class FakeZebu:
             return 0.05, Answer(self.book_failure, {}, b"<html>")
         mine = [self._as_it_stands(order) for order in self.orders if order["actid"] == fields["uid"]]
         empty = {"stat": "Not_Ok", "emsg": "no data"}
+        if self.book_empty:
+            self.book_empty -= 1
+            mine = []
         return 0.05, Answer(200, {}, json.dumps(mine or empty).encode())
 
     def _place(self, fields: dict[str, str]) -> tuple[float, Answer | None]:
@@ -300,6 +305,8 @@ class Store:
     leaving_only: str | None = None
     reports: dict[int, Report] = field(default_factory=dict)
     lease: dict[str, Any] = field(default_factory=dict)
+    leases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of runs other than the one that is decided."""
     basket: Basket | None = None
     statuses: dict[str, str] = field(default_factory=dict)
     accounts: dict[tuple[str, str], BrokerAccount] = field(default_factory=dict)
@@ -327,7 +334,7 @@ class FakeDesk:
 
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         self._power.step()
-        held = self._store.lease
+        held = self._lease(run_id)
         again = held and held["holder"] == holder and held["attempt"] < attempt
         if held and not again and held["ends"] >= now:
             message = "busy"
@@ -336,24 +343,42 @@ class FakeDesk:
         self._power.step()
         return Lease(held["token"], held.get("armed_until"))
 
+    def _lease(self, run_id: str) -> dict[str, Any]:
+        decided = self._store.decision
+        ours = decided is None or decided.run_id == run_id
+        return self._store.lease if ours else self._store.leases.setdefault(run_id, {})
+
     def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
         self._power.step()
-        if self._store.lease["token"] != token:
+        held = self._lease(run_id)
+        if held["token"] != token:
             message = "fenced"
             raise Conflict(message, code="fenced")
-        self._store.lease["armed_until"] = until
+        held["armed_until"] = until
         self._power.step()
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         for ticket in tickets:
             self._power.step()
-            superseded = self._store.adopted.get(ticket.run_id + ticket.name, ticket)
-            stored = self._store.tickets.setdefault(ticket.name, superseded)
+            stored = self._stored(ticket) or self._store.adopted.get(ticket.run_id + ticket.name, ticket)
             if not stored.settled:
                 self._fence(overtaken=stored.lease > ticket.lease)
-                self._store.tickets[ticket.name] = stored.served_under(ticket.lease)
+                stored = stored.served_under(ticket.lease)
+            self._put(stored)
         self._power.step()
-        return [self._store.tickets[ticket.name] for ticket in tickets]
+        return [self._stored(ticket) or ticket for ticket in tickets]
+
+    def _stored(self, wanted: Ticket) -> Ticket | None:
+        found = (*self._store.tickets.values(), *self._store.entered)
+        return next((each for each in found if _key(each) == _key(wanted)), None)
+
+    def _put(self, ticket: Ticket) -> None:
+        """Where it stands already, else among those of the run that is decided."""
+        self._store.entered = [ticket if _key(each) == _key(ticket) else each for each in self._store.entered]
+        if ticket in self._store.entered:
+            return
+        places = (place for place, each in self._store.tickets.items() if _key(each) == _key(ticket))
+        self._store.tickets[next(places, ticket.name)] = ticket
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         self._power.step()
@@ -380,7 +405,7 @@ class FakeDesk:
 
     def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
         self._power.step()
-        written = next((each for each in self._store.tickets.values() if each.run_id == run_id), None)
+        written = next((each for each in self._store.tickets.values() if _key(each) == (run_id, name)), None)
         return written or self._store.adopted.get(run_id + name)
 
     def adopt_ticket(self, ticket: Ticket) -> Ticket:
@@ -393,21 +418,29 @@ class FakeDesk:
         self._power.step()
         due = Due(
             run_id=run_id,
-            kind=Kind.EXIT,
+            kind=Kind.EXIT if "_exit_" in run_id else Kind.ENTRY,
             boundary=T,
             template_id="bsk_1",
             version=1,
-            strategies=self._store.leaving[run_id],
+            strategies=self._store.leaving.get(run_id, (0,)),
             only=self._store.leaving_only,
         )
         return Plan(due=due, plan_id="p1", shards=1, tenants={}, venues=())
 
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         self._power.step()
-        stored = self._store.tickets[ticket.name]
+        stored = self._stored(ticket)
+        assert stored is not None
         self._fence(overtaken=stored.settled or stored.lease != ticket.lease)
-        self._store.tickets[ticket.name] = ticket
+        self._put(ticket)
         self._tell(told)
+        self._power.step()
+
+    def learn(self, ticket: Ticket) -> None:
+        self._power.step()
+        stored = self._stored(ticket)
+        if stored is not None and stored.settled and stored.lease == ticket.lease:
+            self._put(ticket)
         self._power.step()
 
     def _tell(self, told: Sequence[Happening]) -> None:
@@ -451,6 +484,10 @@ class FakeDesk:
     def sessions(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Session]:
         self._power.step()
         return {name: self._store.sessions[name] for name in names if name in self._store.sessions}
+
+
+def _key(ticket: Ticket) -> tuple[str, str]:
+    return ticket.run_id, ticket.name
 
 
 class FakeAccounts:

@@ -70,7 +70,9 @@ class PrecisionTimer(Construct):
             schedule=scheduler.ScheduleExpression.cron(hour=UTC_HOURS, time_zone=TimeZone.ETC_UTC),
             target=targets.StepFunctionsStartExecution(
                 self.machine,
-                input=scheduler.ScheduleTargetInput.from_object({}),
+                input=scheduler.ScheduleTargetInput.from_object(
+                    {"scheduled_at": scheduler.ContextAttribute.scheduled_time}
+                ),
                 dead_letter_queue=self.missed,
                 max_event_age=Duration.minutes(1),  # later than that the boundary is lost
                 retry_attempts=2,

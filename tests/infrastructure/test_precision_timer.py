@@ -42,7 +42,7 @@ def test_each_step_calls_its_function(dev: Template, states: dict[str, Any]) -> 
         assert dev.name_of(states[step]["Resource"]) == f"precision-timer-{step.lower()}"
 
 
-def test_says_when_it_started_because_the_schedule_cannot(states: dict[str, Any]) -> None:
+def test_says_when_it_started_for_starts_that_no_schedule_made(states: dict[str, Any]) -> None:
     assert states["Due"]["Parameters"] == {"started_at.$": "$$.Execution.StartTime", "request.$": "$"}
 
 
@@ -106,7 +106,11 @@ class TestSchedule:
 
         assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
         assert target["DeadLetterConfig"]["Arn"]
-        assert target["Input"] == "{}"
+
+    def test_says_which_minute_was_meant(self, either: Template) -> None:
+        target = either.schedule("market-minutes")["Target"]
+
+        assert target["Input"] == '{"scheduled_at":"<aws.scheduler.scheduled-time>"}'
 
 
 def _shard(states: dict[str, Any]) -> dict[str, Any]:

@@ -229,6 +229,17 @@ def test_a_template_withdrawn_since_its_slot_was_read_is_not_due(market: Timer) 
     assert precision_timer.due(market, NINE_TWENTY) == []
 
 
+def test_a_version_that_moves_to_fewer_strategies_while_it_is_planned_stops_no_other_run(market: Timer) -> None:
+    (now,) = precision_timer.due(market, NINE_TWENTY)
+    before = now.model_copy(update={"run_id": f"{now.run_id}0", "version": 10, "strategies": (0, 7)})
+
+    plans = precision_timer.plan(market, [before, now])
+    decisions = precision_timer.decide(market, plans)
+
+    assert [each.refusal for each in decisions] == ["template_version_moved", None]
+    assert [each.entered for each in market.baskets.due("MON#15:15") if each.entered] == [now]
+
+
 def test_a_run_nobody_follows_is_not_planned(timer: Timer) -> None:
     basket = a_template(version=1)
     timer.baskets.add(basket)

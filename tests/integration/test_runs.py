@@ -86,13 +86,19 @@ def test_a_shard_has_one_worker_until_a_later_attempt_or_the_end_of_the_first(ru
     first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
     for holder, attempt in (("one", 0), ("two", 0), ("two", 1)):
         with pytest.raises(Conflict):
-            runs.take_lease(RUN, 0, holder, attempt, AT, ENDS)
+            runs.take_lease(RUN, 0, holder, attempt, AT, ENDS + timedelta(microseconds=1))
 
     second = runs.take_lease(RUN, 0, "one", 1, AT, ENDS)
     third = runs.take_lease(RUN, 0, "two", 0, ENDS + timedelta(seconds=1), ENDS + timedelta(minutes=1))
 
     assert [first.token, second.token, third.token] == [1, 2, 3]
     assert first.armed_until is None
+
+
+def test_a_lease_whose_answer_was_lost_is_taken_though_the_sdk_repeats_the_write(runs: TableRuns) -> None:
+    first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
+
+    assert runs.take_lease(RUN, 0, "one", 0, AT, ENDS) == first
 
 
 def test_a_worker_whose_lease_was_taken_cannot_arm_and_its_successor_knows_what_it_armed(runs: TableRuns) -> None:
@@ -132,6 +138,22 @@ def test_a_ticket_is_stored_once_and_settled_once(runs: TableRuns) -> None:
     with pytest.raises(Conflict):
         runs.settle(ticket.skip("late"))
     assert runs.tickets(RUN, 0, None) == [done]
+
+
+def test_what_is_learnt_of_a_settled_ticket_is_stored_unless_somebody_serves_it(runs: TableRuns) -> None:
+    ticket = a_ticket().served_under(1)
+    runs.write_tickets([ticket])
+    filled = tuple(intent.became(State.FILLED, order_id="O1") for intent in ticket.intents)
+    known = ticket.with_intents(filled, settled=True)
+
+    runs.learn(known)
+    assert runs.tickets(RUN, 0, None) == [ticket]
+
+    runs.settle(ticket.with_intents(ticket.intents, settled=True))
+    runs.learn(known.served_under(2))
+    assert runs.tickets(RUN, 0, None) != [known.served_under(2)]
+    runs.learn(known)
+    assert runs.tickets(RUN, 0, None) == [known]
 
 
 def test_a_tenant_reads_only_its_own_tickets_of_a_shard(runs: TableRuns) -> None:

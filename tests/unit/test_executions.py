@@ -214,6 +214,31 @@ def test_a_report_counts_states_reasons_and_the_worst_times() -> None:
     assert acknowledge.p99 == Decimal("52.3")
 
 
+def test_what_the_book_told_of_counts_as_sent_and_taken_whatever_became_of_it() -> None:
+    silent = {"sent_after_ms": None, "acknowledged_after_ms": None}
+    adopted = an_intent(**silent)
+    rejected = an_intent(state=State.REJECTED, filled_quantity=0, **silent)
+    taken_back = an_intent(state=State.CANCELLED, filled_quantity=0)
+    doubtful = an_intent(state=State.UNKNOWN, order_id=None, filled_quantity=0, **silent)
+    held_back = an_intent(state=State.NOT_SENT, order_id=None, filled_quantity=0, **silent)
+
+    report = report_of([[a_ticket(intents=(adopted, rejected, taken_back, doubtful, held_back))]])
+
+    assert (report.planned, report.sent, report.acknowledged, report.filled) == (5, 4, 3, 1)
+
+
+def test_a_tenant_reads_of_an_exit_what_it_left_open() -> None:
+    plan = a_plan()
+    leaving = plan.due.model_copy(update={"kind": Kind.EXIT, "closes": RUN})
+    unsent = a_ticket(intents=(), skipped="broker_login_missing")
+    runs = FakeRuns({RUN: plan.model_copy(update={"due": leaving})}, [unsent], {RUN: Report()})
+
+    found = executions.one(runs, runs, FakeUsers(a_user()), Clock(), ZEBU, RUN)
+
+    assert found.report is not None
+    assert found.report.incomplete == 1
+
+
 def test_a_shard_that_was_not_served_to_its_end_is_missed() -> None:
     shards = [[a_ticket()], [a_ticket(settled=False)], []]
 

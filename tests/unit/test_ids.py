@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -85,3 +85,11 @@ def test_a_seed_draws_the_same_ids_each_time_and_no_two_alike() -> None:
         (16, True),
         (40, True),
     ]
+
+
+def test_a_run_says_its_day_in_india() -> None:
+    late = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+
+    entry = ids.run_id("entry", late, "bsk_1", 1, None)
+
+    assert {ids.day_of(entry), ids.day_of(ids.exit_id(late, entry))} == {date(2026, 11, 24)}

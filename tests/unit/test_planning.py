@@ -131,6 +131,7 @@ def test_a_price_that_says_nothing_makes_the_run_undecidable(bid: str, ask: str)
 
 def test_a_feed_that_stands_still_makes_the_run_undecidable() -> None:
     assert refused(a_basket(), a_snapshot()._replace(as_of=AT - timedelta(seconds=11))) == "market_feed_stale"
+    assert refused(a_basket(), a_snapshot()._replace(as_of=AT + timedelta(seconds=11))) == "market_feed_stale"
 
 
 @pytest.mark.parametrize("broken", [{"lot_size": 0}, {"lot_size": 1801}, {"tick": Decimal(0)}])

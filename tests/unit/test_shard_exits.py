@@ -25,8 +25,8 @@ from tests.unit.shards import WARM, a_store, logged_out, paused, run
 EXIT = "run_20261123T152000_exit_bsk_1_v1_of_20261123T092000"
 
 
-def after_entry(store: Store, broker: FakeZebu) -> Store:
-    """The store once everybody entered, with the way back decided."""
+def after_entry(store: Store, broker: FakeZebu, *, keep: bool = False) -> Store:
+    """The store once everybody entered, with the way back decided; the book is empty again, unless it is to `keep`."""
     run(store, broker)
     assert store.decision is not None
     orders = [
@@ -35,8 +35,9 @@ def after_entry(store: Store, broker: FakeZebu) -> Store:
     ]
     store.entered, store.tickets, store.lease = list(store.tickets.values()), {}, {}
     store.decision = store.decision.model_copy(update={"run_id": EXIT, "orders": tuple(orders[::-1])})
-    broker.orders.clear()
-    broker.arrivals.clear()
+    if not keep:
+        broker.orders.clear()
+        broker.arrivals.clear()
     return store
 
 

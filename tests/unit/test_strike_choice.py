@@ -152,6 +152,28 @@ def test_percent_takes_the_strike_nearest_to_the_spot_moved(percent: str, strike
     assert choose(PercentStrike(percent=Decimal(percent)), Right.PE, chain) == strike
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [PercentStrike(percent=Decimal("1.5")), PremiumStrike(premium=Decimal(50)), DeltaStrike(delta=Decimal("0.30"))],
+)
+def test_no_neighbour_stands_in_for_a_strike_that_the_feed_alone_shows(rule: StrikeRule) -> None:
+    chain = a_chain()
+    meant = choose(rule, Right.CE, chain)
+    gap = {right: [strike for strike in each if strike != meant] for right, each in chain.strikes.items()}
+
+    assert refusal(rule, chain._replace(strikes=gap)) == "strike_not_listed"
+
+
+def test_a_percent_far_out_goes_by_how_far_strikes_lie_apart_there() -> None:
+    chain = with_spot(a_chain(), Decimal("26012.35"))
+    sparse = {r: [s for s in each if s < 26500 or s % 500 == 0] for r, each in chain.strikes.items()}
+    quotes = {(s, r): q for (s, r), q in chain.snapshot.chain.items() if s in sparse[r]}
+    wide = [*sparse[Right.CE], *(Decimal(s) for s in range(29000, 34000, 500) if s > max(sparse[Right.CE]))]
+    chain = chain._replace(strikes=sparse | {Right.CE: wide}, snapshot=chain.snapshot._replace(chain=quotes))
+
+    assert choose(PercentStrike(percent=Decimal("15.8")), Right.CE, chain) == 30000
+
+
 @given(worlds, st.decimals(-10, 10, places=2), rights)
 def test_no_listed_strike_is_nearer_to_the_percent_asked_for(world: World, percent: Decimal, right: Right) -> None:
     chain = world.chain

@@ -143,9 +143,12 @@ class TableRuns:
                 zero=0,
                 one=1,
             )
-        except ConditionFailed:
-            message = "another worker serves this shard"
-            raise Conflict(message, code="shard_busy") from None
+        except ConditionFailed as failure:
+            item = failure.old or {}
+            if (item["holder"], item["attempt"], item["ends"]) != (holder, attempt, ends.isoformat()):
+                message = "another worker serves this shard"
+                raise Conflict(message, code="shard_busy") from None
+            # Our own write: the SDK repeats one whose answer was lost, and no two workers end at one microsecond.
         armed = item.get("armed_until")
         return Lease(item["version"], datetime.fromisoformat(armed) if armed else None)
 
@@ -244,6 +247,12 @@ class TableRuns:
             return
         write = self._table.putting(item, held, no=False, lease=ticket.lease)
         self._table.transact([write, *(self._table.putting(outbox.item(each)) for each in told)])
+
+    def learn(self, ticket: Ticket) -> None:
+        """Store what is known of a settled ticket since; nothing where somebody took it over meanwhile."""
+        with suppress(ConditionFailed):
+            held = "body.settled = :yes AND body.lease = :lease"
+            self._table.put(_ticket_item(ticket), held, yes=True, lease=ticket.lease)
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         """A shard's tickets, all or one tenant's: one query."""

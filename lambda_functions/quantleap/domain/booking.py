@@ -29,13 +29,26 @@ def as_booked(intent: Intent, book: Mapping[str, BookedOrder]) -> Intent:
 
 
 def reread(ticket: Ticket, book: Mapping[str, BookedOrder]) -> Ticket:
-    """A settled ticket with what has become of it since its run ended.
+    """A ticket with what has become of what was not certain when its run ended."""
+    intents = (as_booked(each, book) if each.state.uncertain else each for each in ticket.intents)
+    return ticket.with_intents(tuple(intents), settled=ticket.settled)
 
-    An order that nobody could look up then, and that is not in the book now, never arrived: a run ends seconds after
-    its last order, and a book lags by less than one.
-    """
-    intents = (as_booked(intent, book) for intent in ticket.intents)
-    return ticket.with_intents(tuple(_unless_lost(intent) for intent in intents), settled=True)
+
+def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
+    """The ticket of a run that died, before anybody looked into a book: settled, so that nothing more is sent."""
+    if ticket.settled:
+        return ticket
+    state = State.UNKNOWN if may_have_sent else State.NOT_SENT
+    intents = (
+        each.became(state, reason="run_died", doubted=may_have_sent) if each.state is State.PLANNED else each
+        for each in ticket.intents
+    )
+    return ticket.with_intents(tuple(intents), settled=True)
+
+
+def without_lost(ticket: Ticket) -> Ticket:
+    """The ticket once its book can be believed: an order nobody could look up then never arrived."""
+    return ticket.with_intents(tuple(map(_unless_lost, ticket.intents)), settled=ticket.settled)
 
 
 def _unless_lost(intent: Intent) -> Intent:

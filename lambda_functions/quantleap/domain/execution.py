@@ -236,6 +236,16 @@ class Intent(Model):
         """Whether everything it was for is done."""
         return self.filled_quantity >= self.quantity
 
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the broker took it, whoever heard of that, and whatever became of it."""
+        return self.order_id is not None
+
+    @property
+    def sent(self) -> bool:
+        """Whether it may have reached the broker: a worker that died leaves no time at which it sent."""
+        return self.sent_after_ms is not None or self.acknowledged or self.state is State.UNKNOWN
+
     def became(self, state: State, **facts: object) -> Self:
         """The intent with what is now known of it."""
         return self.model_copy(update={"state": state, **facts})

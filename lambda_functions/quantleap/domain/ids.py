@@ -6,7 +6,7 @@ call and without an index. A run's id is worked out from what it runs, so starti
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 from typing import NamedTuple
 
@@ -100,6 +100,11 @@ def exit_id(boundary: datetime, entered: str, only: str | None = None, follows: 
     part = f"_{only.replace(':', '-')}" if only else ""
     after = f"_after-{hashlib.sha256(follows.encode()).hexdigest()[:8]}" if follows else ""
     return f"run_{moment}_exit_{rest}_of_{entered_at}{part}{after}"
+
+
+def day_of(run: str) -> date:
+    """The day in India of a run's boundary, as its id says."""
+    return datetime.strptime(run.split("_")[1], "%Y%m%dT%H%M%S").date()  # noqa: DTZ007 - of India, as written
 
 
 def order_tag(intent_id: str) -> str:

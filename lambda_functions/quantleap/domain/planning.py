@@ -28,7 +28,7 @@ NOT_LISTED = "contract_not_listed_at_broker"
 """The broker's list lacks what others have."""
 
 STALE_AFTER = timedelta(seconds=10)
-"""A snapshot older than this is of a feed that stands still."""
+"""A snapshot older than this is of a feed that stands still; one as far ahead would never be seen to stand still."""
 
 
 def shard(seats: Iterable[Seat], size: int, run: str) -> list[tuple[Seat, ...]]:
@@ -94,7 +94,7 @@ def _strikes(masters: Masters, index: Index, expiry: date) -> dict[Right, list[D
 
 
 def _require_fresh(snapshot: Snapshot, at: datetime) -> None:
-    if at - snapshot.as_of > STALE_AFTER:
+    if abs(at - snapshot.as_of) > STALE_AFTER:
         raise Undecidable(f"{snapshot.index} was seen at {snapshot.as_of}", code="market_feed_stale")
 
 

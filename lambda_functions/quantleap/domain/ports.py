@@ -365,6 +365,9 @@ class Runs(RunRecords, DayRuns, Protocol):
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         """Store what became of a ticket and what is told of it; `Conflict` when a successor serves or settled it."""
 
+    def learn(self, ticket: Ticket) -> None:
+        """Store what is known of a settled ticket since; nothing where somebody took it over meanwhile."""
+
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
 

@@ -17,6 +17,7 @@ from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, T
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Identifier, Model
+from quantleap.domain.telling import left_open
 
 RECENT = 50
 """How many of a tenant's runs are looked through for the latest entry."""
@@ -153,7 +154,7 @@ def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:
     return RunStatus.PLANNED if now < boundary else RunStatus.RUNNING
 
 
-def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = ()) -> Report:
+def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = (), *, closing: bool = False) -> Report:
     """What became of some tickets of a run's shards, added up; times in milliseconds after the boundary.
 
     A shard that was not served to its end counts as missing: its silence is no success. `unwinding` are the
@@ -168,14 +169,14 @@ def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = ()
         seats=len({ticket.subscription_id for ticket in tickets}),
         missing_shards=sum(not shard or not all(ticket.settled for ticket in shard) for shard in shards),
         planned=len(intents),
-        sent=sum(intent.sent_after_ms is not None for intent in intents),
-        acknowledged=sum(intent.state.placed for intent in intents),
+        sent=sum(intent.sent for intent in intents),
+        acknowledged=sum(intent.acknowledged for intent in intents),
         filled=sum(intent.state is State.FILLED for intent in intents),
         counts=dict(Counter(str(intent.state) for intent in intents)),
         skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
         refused=dict(Counter(refusals)),
         resolved=sum(intent.doubted and intent.state is not State.UNKNOWN for intent in intents),
-        incomplete=sum(bool(ticket.incomplete) for ticket in tickets),
+        incomplete=sum(left_open(ticket) if closing else bool(ticket.incomplete) for ticket in tickets),
         unwind=tuple(number for number in halves if number in unwinding),
         boundary_error_ms=min(first, default=None),
         dispatch=Latencies.of(first),

@@ -18,7 +18,7 @@ from quantleap.domain.market import Snapshot
 from quantleap.domain.strikes import AtmStrike, DeltaStrike, FixedStrike, PercentStrike, PremiumStrike, StrikeRule
 
 NEAR = 11
-"""So many strikes around the money show how far strikes lie apart."""
+"""So many strikes around a price show how far strikes lie apart there."""
 
 LARGEST_BASIS = Decimal("0.03")
 """How far the chain's forward may lie from the spot: three months of interest come to half of it."""
@@ -33,6 +33,11 @@ class Chain(NamedTuple):
     expiry: date
     snapshot: Snapshot
     strikes: Mapping[Right, Sequence[Decimal]]
+
+    def known(self, right: Right) -> Sequence[Decimal]:
+        """Every strike there is, ascending: what the feed shows and no broker lists may be the one a rule means."""
+        shown = (strike for strike, of in self.snapshot.chain if of is right)
+        return sorted({*self.strikes.get(right, ()), *shown})
 
     def mid(self, strike: Decimal, right: Right) -> Decimal | None:
         """What an option is worth, or None where nobody can say."""
@@ -59,11 +64,11 @@ def _meant(rule: StrikeRule, right: Right, chain: Chain, listed: Sequence[Decima
         case AtmStrike():
             return _from_the_money(rule.offset, listed, chain.snapshot.spot)
         case PercentStrike():
-            return _at_percent(rule.percent, listed, chain.snapshot.spot)
+            return _at_percent(rule.percent, chain.known(right), chain.snapshot.spot)
         case PremiumStrike():
-            return _nearest(rule.premium, listed, lambda each: chain.mid(each, right))
+            return _nearest(rule.premium, chain.known(right), lambda each: chain.mid(each, right))
         case DeltaStrike():  # pragma: no branch - the type checker knows that no other rule is left
-            return _nearest(rule.delta, listed, _deltas(right, chain))
+            return _nearest(rule.delta, chain.known(right), _deltas(right, chain))
 
 
 def _series(chain: Chain) -> str:
@@ -93,35 +98,35 @@ def _from_the_money(offset: int, listed: Sequence[Decimal], spot: Decimal) -> De
     return (spot / step).to_integral_value(ROUND_HALF_UP) * step + offset * step
 
 
-def _step(listed: Sequence[Decimal], spot: Decimal) -> Decimal:
-    """How far strikes lie apart around the money, as most neighbours do."""
-    near = sorted(sorted(listed, key=lambda strike: abs(strike - spot))[:NEAR])
+def _step(listed: Sequence[Decimal], around: Decimal) -> Decimal:
+    """How far strikes lie apart around a price, as most neighbours do."""
+    near = sorted(sorted(listed, key=lambda strike: abs(strike - around))[:NEAR])
     if len(near) < NEAR:
         raise Undecidable(f"only {len(near)} strikes are listed", code="strike_not_listed")
     return Counter(above - below for below, above in pairwise(near)).most_common(1)[0][0]
 
 
-def _at_percent(percent: Decimal, listed: Sequence[Decimal], spot: Decimal) -> Decimal:
-    """Nearest to the target, of two the upper one; a list that has none within a step has a gap there."""
+def _at_percent(percent: Decimal, known: Sequence[Decimal], spot: Decimal) -> Decimal:
+    """Nearest to the target, of two the upper one; strikes of which none is within a step, as they lie there, end."""
     target = spot * (1 + percent / 100)
-    strike = min(listed, key=lambda each: (abs(each - target), -each))
-    if abs(strike - target) > _step(listed, spot):
+    strike = min(known, key=lambda each: (abs(each - target), -each))
+    if abs(strike - target) > _step(known, target):
         raise Undecidable(f"no strike is listed near {target}", code="strike_not_listed")
     return strike
 
 
-def _nearest(target: Decimal, listed: Sequence[Decimal], measure: Callable[[Decimal], Decimal | None]) -> Decimal:
+def _nearest(target: Decimal, known: Sequence[Decimal], measure: Callable[[Decimal], Decimal | None]) -> Decimal:
     """The strike whose measure is nearest to the target, of two the lower one.
 
     Its neighbours have to be known, and the target to lie between theirs: else another strike, one without a price or
     beyond the list, may be nearer.
     """
-    measured = [measure(strike) for strike in listed]
+    measured = [measure(strike) for strike in known]
     _, at = min(((abs(value - target), at) for at, value in enumerate(measured) if value is not None), default=(0, 0))
     around = [value for value in measured[max(0, at - 1) : at + 2] if value is not None]
     if len(around) < WITH_NEIGHBOURS or not min(around) <= target <= max(around):
         raise Undecidable(f"no strike is known to be nearest to {target}", code="strike_not_found")
-    return listed[at]
+    return known[at]
 
 
 def _deltas(right: Right, chain: Chain) -> Callable[[Decimal], Decimal | None]:

@@ -3,6 +3,8 @@
 Each answers with data and a `status` the state machine branches on; an error is a fault, and is retried.
 """
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,14 +24,17 @@ type Event = dict[str, Any]
 
 @logger.inject_lambda_context(clear_state=True)
 def due(event: Event, context: LambdaContext) -> Event:
-    """`{"started_at", "request"}` -> what is due at the boundary that start serves."""
+    """`{"started_at", "request"}` -> what is due at the boundary that start serves.
+
+    The request is a trigger, or `{"scheduled_at"}` of the schedule.
+    """
     request = event.get("request") or {}
-    if request:
+    if request.keys() - {"scheduled_at"}:
         trigger = parse(Trigger, request)
         boundary = trigger.at
         found = precision_timer.triggered(engine.timer(), trigger)
     else:
-        boundary = precision_timer.boundary_after(datetime.fromisoformat(event["started_at"]))
+        boundary = precision_timer.boundary_after(_scheduled(request, event["started_at"]))
         found = _due_in_session(boundary)
     logger.info("due", extra={"boundary": boundary.isoformat(), "runs": [each.run_id for each in found]})
     return {
@@ -37,6 +42,14 @@ def due(event: Event, context: LambdaContext) -> Event:
         "boundary": boundary.isoformat(),
         "runs": [each.model_dump(mode="json") for each in found],
     }
+
+
+def _scheduled(request: Event, started_at: str) -> datetime:
+    """The schedule's own minute, so that a start that comes late loses no boundary; without one, the start."""
+    try:
+        return datetime.fromisoformat(request["scheduled_at"])
+    except (KeyError, ValueError):
+        return datetime.fromisoformat(started_at)
 
 
 def _due_in_session(boundary: datetime) -> list[Due]:
@@ -54,7 +67,7 @@ def plan(event: Event, context: LambdaContext) -> Event:
     if not plans:
         logger.info("nobody follows what is due", extra={"boundary": event["boundary"]})
         return {**event, "status": "nobody"}
-    bucket, key = engine.timer().plans.write_items(plans[0].plan_id, [item for made in plans for item in _items(made)])
+    bucket, key = engine.timer().plans.write_items(_name(plans), [item for made in plans for item in _items(made)])
     logger.info("planned", extra={"runs": [made.due.run_id for made in plans]})
     return {
         "status": "planned",
@@ -64,6 +77,11 @@ def plan(event: Event, context: LambdaContext) -> Event:
         "key": key,
         "warm_at": _warm_at(plans[0].due.boundary),
     }
+
+
+def _name(plans: Sequence[Plan]) -> str:
+    """Of these runs and no others: an execution that serves one of them must not write over the list of them all."""
+    return hashlib.sha256("/".join(made.plan_id for made in plans).encode()).hexdigest()
 
 
 def _items(made: Plan) -> list[Event]:

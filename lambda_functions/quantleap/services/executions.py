@@ -65,7 +65,7 @@ def _report(runs: RunRecords, plan: Plan, numbers: Sequence[int], shards: Sequen
     silent = [number for number, tickets in zip(numbers, shards, strict=True) if not tickets]
     missing = set(silent) - runs.reported(plan.due.run_id, silent) if silent else set()
     kept = [tickets for number, tickets in zip(numbers, shards, strict=True) if tickets or number in missing]
-    return report_of(kept)
+    return report_of(kept, closing=plan.due.closes is not None)
 
 
 class OwnExecution(NamedTuple):

@@ -14,6 +14,9 @@ A successor waits this long before it trusts the broker's order book, so it is t
 renewal is one write, so it could not be much shorter.
 """
 
+SETTLE = timedelta(seconds=1)
+"""After a predecessor's last possible send, how long an order may still be on its way into the book."""
+
 NS = 1_000_000_000
 
 

@@ -8,12 +8,16 @@ from contextlib import suppress
 from quantleap.domain import booking
 from quantleap.domain.account import Session
 from quantleap.domain.broker import BrokerFailure
+from quantleap.domain.clock import IST
 from quantleap.domain.closing import Claim
 from quantleap.domain.execution import Ticket
+from quantleap.domain.ids import day_of
 from quantleap.services import roster
+from quantleap.services.belief import Belief
 from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import from_ns, to_ns
+from quantleap.services.inheriting import inherit, keep
 from quantleap.services.trader import LOOKS_S
 
 SEEN_WITHIN_S, SEEN_AT_LEAST_S = 12.0, 4.0
@@ -36,18 +40,24 @@ def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> 
 
 
 async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
-    """Claims with what the books say of every order that was not certain when its run ended.
+    """Claims with what is known now of every order that was not certain when its run ended, or died; it is stored.
 
-    Where a book cannot be read the order stays uncertain, and nothing of its ticket is closed.
+    Where a book cannot be read or believed the order stays uncertain, and nothing of its strategy is closed.
     """
-    doubted = booking.doubted(ticket for claim in claims for ticket in claim.tickets)
+    inherited = await inherit(desk, errand, claims)
+    return await keep(desk, claims, await _asked(desk, errand, inherited))
+
+
+async def _asked(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
+    today = from_ns(desk.timer.now_ns()).astimezone(IST).date()
+    by_account: dict[Name, list[Ticket]] = defaultdict(list)
+    for ticket in (each for claim in claims for each in claim.tickets if day_of(each.run_id) == today):
+        by_account[roster.name(ticket)].append(ticket)  # a book shows the orders of its day alone
+    doubted = {name: tickets for name, tickets in by_account.items() if booking.doubted(tickets)}
     if not doubted:
         return claims
-    by_account: dict[Name, list[Ticket]] = defaultdict(list)
-    for ticket in doubted:
-        by_account[roster.name(ticket)].append(ticket)
-    sessions = await asyncio.to_thread(desk.vault.sessions, by_account.keys())
-    readable = ((tickets, sessions[name]) for name, tickets in by_account.items() if name in sessions)
+    sessions = await asyncio.to_thread(desk.vault.sessions, doubted.keys())
+    readable = ((tickets, sessions[name]) for name, tickets in doubted.items() if name in sessions)
     seen = await asyncio.gather(*(_look(desk, errand, *each) for each in readable))
     known = {(ticket.run_id, ticket.name): ticket for tickets in seen for ticket in tickets}
     return [claim.after(known) for claim in claims]
@@ -55,7 +65,7 @@ async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Seq
 
 async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
     """Tickets of one account as its book has them now, what rests taken back; as they were without a book."""
-    channel = channel_of(desk, errand, tickets[0], session)
+    channel, belief = channel_of(desk, errand, tickets[0], session), Belief(desk.timer)
     channel.prepare(())
     left_s = (errand.boundary - desk.timing.last_look - from_ns(desk.timer.now_ns())).total_seconds()
     try:
@@ -63,7 +73,7 @@ async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: 
             async with asyncio.timeout(max(SEEN_AT_LEAST_S, min(SEEN_WITHIN_S, left_s))):
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
-                    tickets = await _seen(channel, tickets)
+                    tickets = await _seen(channel, tickets, belief)
                     if not booking.doubted(tickets):
                         break
                     await _take_back(channel, tickets)
@@ -72,12 +82,14 @@ async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: 
     return tickets
 
 
-async def _seen(channel: Channel, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+async def _seen(channel: Channel, tickets: Sequence[Ticket], belief: Belief) -> Sequence[Ticket]:
     try:
         book = await channel.book()
     except BrokerFailure:
         return tickets
-    return [booking.reread(ticket, book) for ticket in tickets]
+    seen = [booking.reread(ticket, book) for ticket in tickets]
+    believed = belief.holds(book, (intent for ticket in seen for intent in ticket.intents))
+    return [booking.without_lost(ticket) for ticket in seen] if believed else seen
 
 
 async def _take_back(channel: Channel, tickets: Iterable[Ticket]) -> None:

@@ -199,9 +199,11 @@ def _concerned(each: Due, tenant: str) -> bool:
 
 
 def _schedule_exits(timer: Timer, entered: Due) -> None:
-    """Before anything is sent, note when it is to be closed, by the version that enters."""
+    """Before anything is sent, note when it is to be closed, by the version that enters; one that moved enters none."""
     local = entered.boundary.astimezone(IST)
     basket = timer.baskets.get(entered.template_id)
+    if basket.live_version != entered.version:
+        return
     timer.runs.schedule_exits(entered, basket.exits(Day.of(local), local.time(), entered.strategies))
 
 

@@ -10,9 +10,11 @@ from quantleap.domain import closing, planning
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.broker import Broker
 from quantleap.domain.closing import Claim
-from quantleap.domain.execution import Decision, Seat, Ticket
+from quantleap.domain.execution import Decision, Seat, State, Ticket
+from quantleap.domain.ids import day_of
 from quantleap.domain.readiness import in_the_way
 from quantleap.domain.subscription import Status
+from quantleap.domain.trading import Product
 from quantleap.services.desk import Desk, Errand, Name
 
 UNREADABLE = "broker_session_unreadable"
@@ -25,6 +27,9 @@ class Hours(NamedTuple):
     enters: datetime
     leaves: datetime | None = None
 
+
+ENDED_BY_BROKER = "intraday_ended_by_broker"
+"""Of an exit: what it was to close was over with its day."""
 
 READERS = 16
 """Threads that look up what earlier exits closed."""
@@ -68,7 +73,21 @@ def exits(desk: Desk, errand: Errand, decision: Decision, claimed: Iterable[Clai
     """Every ticket of an exit's shard."""
     halves = errand.only == closing.INCOMPLETE
     claims = (_standing_in(desk, decision, claim, halves=halves) for claim in claimed)
-    return _as_drawn(errand, (closing.ticket(decision, claim, halves=halves) for claim in claims))
+    tickets = (closing.ticket(decision, claim, halves=halves) for claim in claims)
+    over = day_of(errand.closes or errand.run_id) != day_of(errand.run_id)
+    return _as_drawn(errand, map(_without_intraday, tickets) if over else tickets)
+
+
+def _without_intraday(ticket: Ticket) -> Ticket:
+    """An exit on a later day than its entry: a broker ends intraday positions itself, a second end would open one."""
+    if ticket.skipped:
+        return ticket
+    intents = tuple(
+        each.became(State.NOT_SENT, reason=ENDED_BY_BROKER) if each.product is Product.INTRADAY else each
+        for each in ticket.intents
+    )
+    left = any(intent.state is State.PLANNED for intent in intents)
+    return ticket.with_intents(intents, settled=False) if left else ticket.skip(ENDED_BY_BROKER)
 
 
 def _standing_in(desk: Desk, decision: Decision, claim: Claim, *, halves: bool) -> Claim:

@@ -8,13 +8,14 @@ import asyncio
 import gc
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
 from quantleap.domain import telling
 from quantleap.domain.account import Session
 from quantleap.domain.basket import Basket
+from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.execution import Decision, Lease, Report, State, Ticket
 from quantleap.domain.runs import report_of
@@ -22,16 +23,15 @@ from quantleap.domain.subscription import Status
 from quantleap.services import roster
 from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.desk import Desk, Errand, Name
-from quantleap.services.gate import NS, Fenced, Gate, from_ns, to_ns
+from quantleap.services.gate import NS, SETTLE, Fenced, Gate, from_ns, to_ns
 from quantleap.services.hindsight import channel_of, look_again
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
 from quantleap.services.urgent import LEASE, at_once
 
-SETTLE = timedelta(seconds=1)
-"""After a predecessor's last possible send, how long an order may still be on its way into the book."""
-
+ANOTHER_DAY = "run_of_another_day"
+"""What a run did not send on its day it never sends."""
 
 TOGETHER_S = 2.0
 """How long accounts that are through wait for others before they are settled: while most still send, writing would
@@ -69,17 +69,15 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     )
     lookout = Lookout(desk.halts, desk.timer, errand.template_id, f"{errand.run_id}/{errand.shard}")
     warm = await _warm(desk, errand, lease, lookout)
-    if lease.armed_until is not None:
-        await _recover(desk, warm.traders, lease.armed_until)
+    await _take_up(desk, errand, warm, lease)
     await _last_look(desk, errand, warm, lookout)
     settled = await _fire(desk, errand, warm, lease, lookout)
     return await _report(desk, errand, warm.decision, [*warm.done, *settled])
 
 
 async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Served:
-    report = report_of([tickets], telling.unwinding(decision, closing=errand.closes is not None))
-    if errand.closes:
-        report = report.model_copy(update={"incomplete": sum(map(telling.left_open, tickets))})
+    closing = errand.closes is not None
+    report = report_of([tickets], telling.unwinding(decision, closing=closing), closing=closing)
     await asyncio.to_thread(desk.runs.report, errand.run_id, errand.shard, report)
     return Served(report, tickets)
 
@@ -145,6 +143,23 @@ def _trader(desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, 
     )
     trader.prepare()
     return trader
+
+
+async def _take_up(desk: Desk, errand: Errand, warm: Warm, lease: Lease) -> None:
+    """Go on where an earlier worker ended, on the run's own day: another day's book shows nothing of it."""
+    if _day(from_ns(desk.timer.now_ns())) <= _day(errand.boundary):
+        if lease.armed_until is not None:
+            await _recover(desk, warm.traders, lease.armed_until)
+        return
+    for trader in warm.traders:
+        if lease.armed_until is None:
+            trader.skip(ANOTHER_DAY)
+        else:
+            trader.give_up(ANOTHER_DAY, State.UNKNOWN)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(IST).date()
 
 
 async def _recover(desk: Desk, traders: Sequence[Trader], armed_until: datetime) -> None:

@@ -6,17 +6,18 @@ taken back, so that nothing fills after the last word on it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from quantleap.domain.booking import as_booked
-from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
+from quantleap.domain.broker import Answer, BookedOrder, BrokerFailure, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Timer
 from quantleap.domain.trading import Side
+from quantleap.services.belief import Belief
 from quantleap.services.channel import Channel
 from quantleap.services.gate import NS, Gate
 from quantleap.services.lookout import Lookout, Unwatched
@@ -82,8 +83,8 @@ class Trader:
 
     @property
     def untouched(self) -> bool:
-        """Whether no order of the ticket was placed yet."""
-        return len(self.pending) == len(self.intents)
+        """Whether no order of the ticket was placed yet, and none was given up."""
+        return self.ticket.skipped is None and len(self.pending) == len(self.intents)
 
     def settled(self) -> Ticket:
         """The ticket as the run leaves it."""
@@ -219,26 +220,35 @@ class Trader:
         return "entry_window_over" if late and self.untouched else None
 
     async def recover(self) -> None:
-        """Adopt what a predecessor placed; with no book to read, nothing more may be sent.
+        """Adopt what a predecessor placed; with no book to believe, nothing more may be sent.
 
         Everybody waits for the last to be recovered, so it has an end.
         """
+        belief = Belief(self.timer)
         with suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN_S):
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
-                    if await self.read_book():
+                    if await self._recovered(belief):
                         return
         self.give_up(UNREADABLE, State.UNKNOWN)
 
+    async def _recovered(self, belief: Belief) -> bool:
+        """Whether it is known of every order if it was placed."""
+        book = await self._adopt()
+        return book is not None and (not self.pending or belief.holds(book, self.intents.values()))
+
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
+        return await self._adopt() is not None
+
+    async def _adopt(self) -> Mapping[str, BookedOrder] | None:
         try:
             booked = await self.channel.book()
         except BrokerFailure:
-            return False
+            return None
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
-        return True
+        return booked
 
     def _pending_of(self, side: Side) -> list[Intent]:
         return [intent for intent in self.pending if intent.side is side]

@@ -1,0 +1,80 @@
+"""What a run left behind whose workers all died: an exit takes its tickets over and gives them their last word.
+
+Nothing of such a ticket is sent any more, by whoever: its lease is ours, and it is settled before anything is closed.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from quantleap.domain import booking, telling
+from quantleap.domain.closing import Claim
+from quantleap.domain.errors import Conflict
+from quantleap.domain.events import Happening
+from quantleap.domain.execution import Decision, Due, Kind, Ticket
+from quantleap.services.desk import Desk, Errand
+from quantleap.services.gate import SETTLE, from_ns, to_ns
+
+
+async def inherit(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Claims with the tickets of dead runs as theirs left them, in our hands; not stored yet."""
+    left: dict[str, list[Ticket]] = defaultdict(list)
+    for ticket in (each for claim in claims for each in claim.tickets if not each.settled):
+        left[ticket.run_id].append(ticket)
+    taken = await asyncio.gather(*(_take(desk, errand, *each) for each in left.items()))
+    known = {(ticket.run_id, ticket.name): ticket for tickets in taken for ticket in tickets}
+    return [claim.after(known) for claim in claims]
+
+
+async def _take(desk: Desk, errand: Errand, run_id: str, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+    """Tickets taken from a worker that has to be gone; none while it may live.
+
+    The holder's name is no execution's own, so this is never taken for a later attempt of the run itself.
+    """
+    mine, now = f"{errand.run_id}/{errand.holder}", from_ns(desk.timer.now_ns())
+    try:
+        lease = await asyncio.to_thread(
+            desk.runs.take_lease, run_id, errand.shard, mine, errand.attempt, now, errand.ends
+        )
+        held = await asyncio.to_thread(desk.runs.write_tickets, [each.served_under(lease.token) for each in tickets])
+    except Conflict:
+        return ()
+    if lease.armed_until is not None:
+        await desk.timer.until(to_ns(lease.armed_until + SETTLE))
+    return [booking.left_behind(each, may_have_sent=lease.armed_until is not None) for each in held]
+
+
+async def keep(desk: Desk, stored: Sequence[Claim], seen: Sequence[Claim]) -> Sequence[Claim]:
+    """Store what is known now of tickets; one that somebody else serves meanwhile stays as it was."""
+    changes = [
+        (was, now)
+        for before, after in zip(stored, seen, strict=True)
+        for was, now in zip(before.tickets, after.tickets, strict=True)
+        if was != now
+    ]
+    dues = await asyncio.to_thread(_dues, desk, {now.run_id for was, now in changes if not was.settled})
+    kept = await asyncio.gather(*(asyncio.to_thread(_keep, desk, *each, dues) for each in changes))
+    known = {(ticket.run_id, ticket.name): ticket for ticket in kept}
+    return [claim.after(known) for claim in seen]
+
+
+def _dues(desk: Desk, run_ids: Iterable[str]) -> dict[str, Due]:
+    return {run_id: desk.runs.plan(run_id).due for run_id in run_ids}
+
+
+def _keep(desk: Desk, was: Ticket, now: Ticket, dues: dict[str, Due]) -> Ticket:
+    if was.settled:
+        if now.certain:
+            desk.runs.learn(now)
+        return now
+    try:
+        desk.runs.settle(now, _told(now, dues[now.run_id]))
+    except Conflict:
+        return was
+    return now
+
+
+def _told(ticket: Ticket, due: Due) -> Sequence[Happening]:
+    """What its own run would have told; what it left half is closed by the exit that found it."""
+    nothing_unwinds = Decision(run_id=due.run_id, decided_at=due.boundary)
+    return telling.of_ticket(ticket, nothing_unwinds, due.boundary, closing=due.kind is Kind.EXIT)
