@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from quantleap.adapters.lines import AsyncLines
@@ -14,7 +13,7 @@ from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.execution import Timing
 from quantleap.domain.instruments import Finding
-from quantleap.runtime import wiring
+from quantleap.runtime import aws, wiring
 from quantleap.runtime.settings import settings
 from quantleap.services.desk import Desk
 from quantleap.services.instruments import DailyMasters
@@ -36,7 +35,7 @@ CALENDAR_ENDS = "trading calendar ends soon"
 @cache
 def s3() -> "S3Client":
     """The client of S3."""
-    return boto3.client("s3", config=wiring.CALLS)
+    return aws.session().client("s3", config=wiring.CALLS)
 
 
 @cache
