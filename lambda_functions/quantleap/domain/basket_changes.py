@@ -18,12 +18,12 @@ from quantleap.domain.basket import (
     UpdatePolicy,
     Visibility,
 )
-from quantleap.domain.model import Model
+from quantleap.domain.model import Sent
 from quantleap.domain.partner import PartnerId
 from quantleap.domain.sharding import Shards
 
 
-class OfferChange(Model):
+class OfferChange(Sent):
     """What an admin may change of an offer; what is left out stays."""
 
     visibility: Visibility | None = None
@@ -34,13 +34,13 @@ class OfferChange(Model):
     subscriber_shards: Shards | None = None
 
 
-class NewBasket(BasketDraft):
+class NewBasket(BasketDraft, defer_build=True):
     """A first draft; without a policy the stage's own holds."""
 
     policy: UpdatePolicy | None = None
 
 
-class BasketChange(Model):
+class BasketChange(Sent):
     """What an admin may change of a basket; what is left out stays, `null` takes an optional field away."""
 
     name: str | None = Field(default=None, min_length=3, max_length=80)
@@ -52,7 +52,7 @@ class BasketChange(Model):
     max_lots: MaxLots | None = None
 
 
-class NewApproval(Model):
+class NewApproval(Sent):
     """The exchange's id of a version at each broker, and the first day it trades (India's calendar; today)."""
 
     algo_ids: dict[PartnerId, AlgoId] = Field(min_length=1, max_length=50)

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AwareDatetime, Field, StrictBool, StringConstraints
 
 from quantleap.domain.errors import NotFound
-from quantleap.domain.model import Model
+from quantleap.domain.model import Sent
 
 SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
 
@@ -26,7 +26,7 @@ HALTED = "halted"
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300)]
 
 
-class NewHalt(Model):
+class NewHalt(Sent):
     """Why trading stops, and when it goes on by itself; without an end somebody has to lift it.
 
     With `square_off` what the day's runs opened in its scope is closed as well, as soon as it can be.

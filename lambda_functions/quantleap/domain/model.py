@@ -17,6 +17,17 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Sent(Model):
+    """What somebody outside sends; built when the first of its kind is read, which takes 0.2 to 0.8 ms once a process.
+
+    A function knows many of these and a request brings one at most: to build them all took 6 ms of every start. What is
+    stored, and so read by nearly every request, is built at the start. Threads may read these too: pydantic builds
+    under a lock.
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+
 UNKNOWN_FIELD = "Unknown field; remove it"
 
 WORDS = {

@@ -14,7 +14,7 @@ from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
-from quantleap.domain.model import Identifier, Model
+from quantleap.domain.model import Identifier, Sent
 
 RECENT = 50
 """How many of a tenant's runs are looked through for the latest entry."""
@@ -36,7 +36,7 @@ class RunStatus(StrEnum):
     COMPLETED = "completed"
 
 
-class NewRun(Model):
+class NewRun(Sent):
     """A sandbox run of a template; without `at` it fires as soon as it can. An exit closes the latest entry."""
 
     template_id: Identifier
@@ -44,7 +44,7 @@ class NewRun(Model):
     kind: Kind = Kind.ENTRY
 
 
-class RunFilter(Model):
+class RunFilter(Sent):
     """Which page of a tenant's runs."""
 
     limit: int = Field(default=20, ge=1, le=100)
