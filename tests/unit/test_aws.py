@@ -1,6 +1,7 @@
 """Clients of AWS are botocore's own, however few folders it looked into."""
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 
@@ -24,7 +25,7 @@ def test_a_description_that_a_service_lacks_is_not_found() -> None:
 
 
 def test_a_client_can_page_and_wait_as_any() -> None:
-    client = aws.session().client("dynamodb")
+    client = aws.client("dynamodb", Config())
 
     assert client.can_paginate("query")
     assert not client.can_paginate("get_item")

@@ -82,7 +82,14 @@ def test_ports_are_told_of_without_loading_what_they_carry() -> None:
 def test_the_keys_function_loads_the_adapters_of_keys_and_no_others() -> None:
     doors = {"partner_keys", "rate_buckets", "idempotency"}
 
-    assert started("partner_api_manager").of("adapters") == doors | {"hashing", "machine", "table", "items", "keys"}
+    assert started("partner_api_manager").of("adapters") == doors | {
+        "attributes",
+        "hashing",
+        "machine",
+        "table",
+        "items",
+        "keys",
+    }
 
 
 @pytest.mark.parametrize("handler", ASKED)
@@ -101,7 +108,7 @@ def test_nobody_who_asks_waits_for_what_executes_orders(handler: str) -> None:
     assert not {"lines", "market_feed", "masters", "plan_store", "timer"} & found.of("adapters")
     assert not {"planning", "closing", "strike_choice", "greeks", "instruments"} & found.of("domain")
     assert not {"engine", "relay"} & found.of("runtime")
-    assert not {"asyncio", "cryptography"} & found.modules
+    assert not {"asyncio", "cryptography", "boto3", "s3transfer"} & found.modules
 
 
 @pytest.mark.parametrize("handler", ASKED)

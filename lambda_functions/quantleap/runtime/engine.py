@@ -35,7 +35,8 @@ CALENDAR_ENDS = "trading calendar ends soon"
 @cache
 def s3() -> "S3Client":
     """The client of S3."""
-    return aws.session().client("s3", config=wiring.CALLS)
+    client: S3Client = aws.client("s3", wiring.CALLS)
+    return client
 
 
 @cache

@@ -21,19 +21,19 @@ CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "
 @cache
 def bus() -> EventBridgeBus:
     """Where others listen."""
-    return EventBridgeBus(aws.session().client("events", config=CALLS), _told("event_bus"))
+    return EventBridgeBus(aws.client("events", CALLS), _told("event_bus"))
 
 
 @cache
 def dead_letters() -> SqsDeadLetters:
     """What the bus will never take."""
-    return SqsDeadLetters(aws.session().client("sqs", config=CALLS), _told("undelivered_url"))
+    return SqsDeadLetters(aws.client("sqs", CALLS), _told("undelivered_url"))
 
 
 @cache
 def outbox() -> TableOutbox:
     """Events as they are stored."""
-    return TableOutbox(Table(aws.session().client("dynamodb", config=CALLS), settings().table_name))
+    return TableOutbox(Table(aws.client("dynamodb", CALLS), settings().table_name))
 
 
 def records(stream: Iterable[Mapping[str, Any]]) -> list[Record]:

@@ -67,25 +67,29 @@ draw: Randomness = machine.draw
 @cache
 def dynamodb() -> DynamoDBClient:
     """The client of DynamoDB."""
-    return aws.session().client("dynamodb", config=CALLS)
+    client: DynamoDBClient = aws.client("dynamodb", CALLS)
+    return client
 
 
 @cache
 def secretsmanager() -> SecretsManagerClient:
     """The client of Secrets Manager."""
-    return aws.session().client("secretsmanager", config=SECRET_CALLS)
+    client: SecretsManagerClient = aws.client("secretsmanager", SECRET_CALLS)
+    return client
 
 
 @cache
 def kms() -> KMSClient:
     """The client of KMS."""
-    return aws.session().client("kms", config=SECRET_CALLS)
+    client: KMSClient = aws.client("kms", SECRET_CALLS)
+    return client
 
 
 @cache
 def stepfunctions() -> SFNClient:
     """The client of Step Functions."""
-    return aws.session().client("stepfunctions", config=CALLS)
+    client: SFNClient = aws.client("stepfunctions", CALLS)
+    return client
 
 
 @cache
