@@ -1,4 +1,4 @@
-"""What our code adds to a cold start of a function, beside boto3 and one client, which it could not do without."""
+"""What a cold start of a function takes, beside that of boto3 and one client, which most functions begin with."""
 
 import os
 import sys
@@ -26,9 +26,10 @@ HOW = """\
 Each handler is imported from the folders that are deployed, with their bytecode, in a process of its own, as Lambda
 does it before the first request: its settings are read, and every part that any of its routes asks the composition
 root for is loaded and built, with the clients of DynamoDB and of whatever other service they call. Beside it, in the
-same round, `import boto3` and one client, with their bytecode, as Lambda's runtime has it. CPU time without the
-interpreter's own start; the best of {rounds} rounds, for whoever shares the machine makes a start slower and never
-faster. The figure is the slowest handler's.
+same round, `import boto3` and one client, with their bytecode, as Lambda's runtime has it. Our functions take their
+clients from botocore and leave out the rest of boto3 and most of what a client looks for: what they gain by that is in
+their figures alone. CPU time without the interpreter's own start; the best of {rounds} rounds, for whoever shares the
+machine makes a start slower and never faster. The figure is the slowest handler's.
 """
 
 

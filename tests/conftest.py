@@ -16,6 +16,7 @@ from cdk_stack.stage import Stage, read_stage
 from cdk_stack.table_design import INDEXES, PARTITION, SORT, Index
 from quantleap.adapters.table import Table
 from quantleap.runtime import engine, relay, wiring
+from quantleap.runtime.aws import session
 from quantleap.runtime.settings import settings
 
 TABLE = "quantleap-test-trading-configurations"
@@ -104,6 +105,6 @@ def dev_stage() -> Stage:
 
 def forget() -> None:
     """Build everything anew when it is next asked for."""
-    for part in (*vars(wiring).values(), *vars(engine).values(), *vars(relay).values(), settings):
+    for part in (*vars(wiring).values(), *vars(engine).values(), *vars(relay).values(), session, settings):
         if hasattr(part, "cache_clear"):
             part.cache_clear()

@@ -16,9 +16,9 @@ class Row(NamedTuple):
     outside: set[str]
 
 
-CLIENTS = {"bcrypt", "boto3", "botocore", "cryptography", "httptools", "tenacity", "urllib3", "uvloop"}
+CLIENTS = {"bcrypt", "botocore", "cryptography", "httptools", "tenacity", "urllib3", "uvloop"}
 POWERTOOLS = {"aws_lambda_powertools"}
-# Types of boto3's clients: installed for development only, so imported under TYPE_CHECKING only.
+# Types of botocore's clients: installed for development only, so imported under TYPE_CHECKING only.
 STUBS = ("mypy_boto3_", "types_boto3")
 
 TABLE = {
@@ -71,7 +71,7 @@ def is_allowed(row: Row, found: Import) -> bool:
     if root == "quantleap":
         return layer_of(found.module) in row.layers
     if root.startswith(STUBS):
-        return found.typing_only and "boto3" in row.outside
+        return found.typing_only and "botocore" in row.outside
     return root in sys.stdlib_module_names or root in row.outside
 
 
@@ -104,7 +104,9 @@ def test_nothing_lives_outside_the_layers() -> None:
 @pytest.mark.parametrize(
     ("package", "source"),
     [
-        ("quantleap.domain", "import boto3"),
+        ("quantleap.domain", "import botocore"),
+        ("quantleap.adapters", "import boto3"),
+        ("quantleap.runtime", "from boto3 import client"),
         ("quantleap.domain", "from quantleap.adapters import keys"),
         ("quantleap.domain", "from quantleap import adapters"),
         ("quantleap.domain", "from ..adapters import keys"),
@@ -134,7 +136,7 @@ def test_a_planted_breach_is_found(package: str, source: str) -> None:
             "quantleap.handlers",
             "from aws_lambda_powertools import Logger\nfrom quantleap.services import browse",
         ),
-        ("quantleap.runtime", "from quantleap.adapters import keys\nimport boto3"),
+        ("quantleap.runtime", "from quantleap.adapters import keys\nimport botocore.session"),
     ],
 )
 def test_what_the_rule_allows_passes(package: str, source: str) -> None:

@@ -39,13 +39,17 @@ importlib.import_module(sys.argv[1])
 roots = [sys.modules.get(f"quantleap.runtime.{root}") for root in ("wiring", "engine", "relay")]
 parts = [part for root in roots if root is not None for part in vars(root).items()]
 built = [name for name, part in parts if hasattr(part, "cache_info") and part.cache_info().currsize]
-print(json.dumps([[*sys.modules], built, gc.isenabled(), gc.get_freeze_count()]))
+ours = [module for name, module in sys.modules.items() if name.startswith("quantleap.")]
+kinds = [kind for module in ours for kind in vars(module).values() if isinstance(kind, type)]
+ready = {kind.__name__ for kind in kinds if getattr(kind, "__pydantic_complete__", False)}
+print(json.dumps([[*sys.modules], built, [*ready], gc.isenabled(), gc.get_freeze_count()]))
 """
 
 
 class Started(NamedTuple):
     modules: set[str]
     built: set[str]
+    models: set[str]
     looks_for_garbage: bool
     frozen: int
 
@@ -68,8 +72,8 @@ def loaded(module: str) -> Started:
         text=True,
         check=True,
     )
-    modules, built, looks, frozen = json.loads(done.stdout)
-    return Started(set(modules), set(built), looks, frozen)
+    modules, built, models, looks, frozen = json.loads(done.stdout)
+    return Started(set(modules), set(built), set(models), looks, frozen)
 
 
 def test_ports_are_told_of_without_loading_what_they_carry() -> None:
@@ -82,7 +86,14 @@ def test_ports_are_told_of_without_loading_what_they_carry() -> None:
 def test_the_keys_function_loads_the_adapters_of_keys_and_no_others() -> None:
     doors = {"partner_keys", "rate_buckets", "idempotency"}
 
-    assert started("partner_api_manager").of("adapters") == doors | {"hashing", "machine", "table", "items", "keys"}
+    assert started("partner_api_manager").of("adapters") == doors | {
+        "attributes",
+        "hashing",
+        "machine",
+        "table",
+        "items",
+        "keys",
+    }
 
 
 @pytest.mark.parametrize("handler", ASKED)
@@ -101,7 +112,7 @@ def test_nobody_who_asks_waits_for_what_executes_orders(handler: str) -> None:
     assert not {"lines", "market_feed", "masters", "plan_store", "timer"} & found.of("adapters")
     assert not {"planning", "closing", "strike_choice", "greeks", "instruments"} & found.of("domain")
     assert not {"engine", "relay"} & found.of("runtime")
-    assert not {"asyncio", "cryptography"} & found.modules
+    assert not {"asyncio", "cryptography", "boto3", "s3transfer"} & found.modules
 
 
 @pytest.mark.parametrize("handler", ASKED)
@@ -115,6 +126,29 @@ def test_all_that_a_function_asks_for_is_built_before_the_first_request(handler:
 @pytest.mark.parametrize("handler", [each for each in ASKED if each != "partner_auth"])
 def test_so_is_what_every_door_asks_for(handler: str) -> None:
     assert {"keys", "buckets", "reserve", "idempotency"} <= started(handler).built
+
+
+@pytest.mark.parametrize(
+    ("handler", "sent"),
+    [
+        ("broker_account_manager", {"AccountFilter", "LoginStart", "LoginCallback"}),
+        ("execution_manager", {"RunFilter"}),
+        ("marketplace_manager", {"Browse"}),
+        ("subscription_manager", {"NewSubscription", "SubscriptionFilter"}),
+    ],
+)
+def test_what_is_sent_most_can_be_read_before_the_first_request(handler: str, sent: set[str]) -> None:
+    assert sent <= started(handler).models
+
+
+@pytest.mark.parametrize("handler", ASKED)
+def test_so_can_what_is_stored_and_nothing_is_built_that_only_others_are_sent(
+    handler: str,
+) -> None:
+    models = started(handler).models
+
+    assert "PartnerKey" in models
+    assert not {"PartnerKeyDraft", "PartnerKeyChange", "NewHalt"} & models
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,14 @@
 """What the table does when DynamoDB says: not now."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
-from boto3.dynamodb.types import Binary
 from botocore.exceptions import ClientError
 
 from quantleap.adapters import keys
-from quantleap.adapters.table import Table, TransactionFailed, decoded
+from quantleap.adapters.table import Table, TransactionFailed
 from quantleap.domain.errors import Unavailable
 
 type Said = ClientError | dict[str, Any]
@@ -102,25 +100,3 @@ def test_a_batch_that_never_gets_through_fails(saying: Any) -> None:
 
     with pytest.raises(Unavailable):
         table.get_many([KEY])
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ({"S": "text"}, "text"),
-        ({"BOOL": False}, False),
-        ({"NULL": True}, None),
-        ({"N": "3"}, 3),
-        ({"N": "-3"}, -3),
-        ({"N": "5.0"}, 5),
-        ({"N": "1E+3"}, 1000),
-        ({"N": "0.5"}, Decimal("0.5")),
-        ({"B": b"sealed"}, Binary(b"sealed")),
-        ({"SS": ["a", "b"]}, {"a", "b"}),
-        ({"M": {"legs": {"L": [{"N": "1"}, {"M": {"lots": {"N": "2.5"}}}]}}}, {"legs": [1, {"lots": Decimal("2.5")}]}),
-    ],
-)
-def test_an_attribute_of_any_kind_is_read_as_python_has_it(written: dict[str, Any], read: object) -> None:
-    found = decoded({"name": written})["name"]
-
-    assert (found, type(found)) == (read, type(read))

@@ -51,7 +51,7 @@ type _Refused = dict[int, Refusal]
 class EventBridgeBus:
     """One bus; the detail of an entry is the event itself."""
 
-    def __init__(self, client: Any, name: str, waits: wait_base = WAITS) -> None:  # noqa: ANN401 - boto3's
+    def __init__(self, client: Any, name: str, waits: wait_base = WAITS) -> None:  # noqa: ANN401 - botocore's
         self._client = client
         self._name = name
         self._waits = waits
@@ -114,7 +114,7 @@ class EventBridgeBus:
 class SqsDeadLetters:
     """A queue of keys: the events themselves stay in the table, and may be larger than a message."""
 
-    def __init__(self, client: Any, url: str) -> None:  # noqa: ANN401 - boto3's
+    def __init__(self, client: Any, url: str) -> None:  # noqa: ANN401 - botocore's
         self._client = client
         self._url = url
 

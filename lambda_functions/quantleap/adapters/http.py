@@ -1,6 +1,7 @@
 """HTTP for everything that is not on the order path: logins, lists, quotes.
 
-urllib3 comes with boto3, so it costs no further import, and it can send a GET with a body, which one broker asks for.
+urllib3 comes with botocore, so it costs no further import, and it can send a GET with a body, which one broker asks
+for.
 """
 
 import socket

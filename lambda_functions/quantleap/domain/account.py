@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from quantleap.domain.clock import IST
-from quantleap.domain.model import READABLE, Model
+from quantleap.domain.model import READABLE, Model, Sent
 from quantleap.domain.partner import Environment, PartnerId, Tenant
 
 OAUTH_STATE_LIFE = timedelta(seconds=300)
@@ -61,7 +61,7 @@ class Credentials(Model):
     api_secret: Annotated[str, AfterValidator(_printable)] = Field(min_length=1, max_length=512, repr=False)
 
 
-class NewBrokerAccount(Credentials):
+class NewBrokerAccount(Credentials, defer_build=True):
     """What a partner sends to set a user's account up, once."""
 
     user_email: Email
@@ -90,7 +90,7 @@ ReturnAddress = Annotated[
 ]
 
 
-class OwnBrokerAccount(Credentials):
+class OwnBrokerAccount(Credentials, defer_build=True):
     """What somebody who signed in sends to set their own account up, once."""
 
     broker_name: PartnerId
@@ -110,7 +110,7 @@ class Person(NamedTuple):
     name: str | None = None
 
 
-class LoginBegin(Model):
+class LoginBegin(Sent):
     """Where the broker's page is to send the browser back to."""
 
     redirect_url: ReturnAddress | None = None
@@ -122,7 +122,7 @@ class LoginStart(LoginBegin):
     user_email: Email
 
 
-class LoginEnd(Model):
+class LoginEnd(Sent):
     """What the broker's login page sent back: beside the state, whatever the page named.
 
     Which names those may be is the broker's rule; their values go into requests, so they are plain text.
@@ -153,7 +153,7 @@ class LoginCallback(LoginEnd):
         yield "user_email", self.user_email
 
 
-class AccountFilter(Model):
+class AccountFilter(Sent):
     """Which of a tenant's accounts to list, and which page of them."""
 
     user_email: Email | None = None

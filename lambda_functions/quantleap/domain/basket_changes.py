@@ -21,13 +21,13 @@ from quantleap.domain.basket import (
     UpdatePolicy,
     Visibility,
 )
-from quantleap.domain.model import Model
+from quantleap.domain.model import Sent
 from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
 from quantleap.domain.sharding import Shards
 
 
-class PricingChange(Model):
+class PricingChange(Sent):
     """What may be changed of a price; what is left out stays."""
 
     type: PricingType | None = None
@@ -35,7 +35,7 @@ class PricingChange(Model):
     currency: Literal["INR"] | None = None
 
 
-class OfferChange(Model):
+class OfferChange(Sent):
     """What an admin may change of an offer; what is left out stays."""
 
     visibility: Visibility | None = None
@@ -46,13 +46,13 @@ class OfferChange(Model):
     subscriber_shards: Shards | None = None
 
 
-class NewBasket(BasketDraft):
+class NewBasket(BasketDraft, defer_build=True):
     """A first draft; without a policy the stage's own holds."""
 
     policy: UpdatePolicy | None = None
 
 
-class BasketChange(Model):
+class BasketChange(Sent):
     """What an admin may change of a basket; what is left out stays, `null` takes an optional field away."""
 
     name: BasketName | None = None
@@ -64,7 +64,7 @@ class BasketChange(Model):
     max_lots: MaxLots | None = None
 
 
-class NewApproval(Model):
+class NewApproval(Sent):
     """The exchange's id of a version at each broker, and the first day it trades (India's calendar; today)."""
 
     algo_ids: dict[PartnerId, AlgoId] = Field(min_length=1, max_length=50)

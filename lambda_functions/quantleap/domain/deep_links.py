@@ -12,7 +12,7 @@ from pydantic import StringConstraints, ValidationInfo, field_validator, model_v
 
 from quantleap.domain.account import Email, PersonName
 from quantleap.domain.ids import ALPHABET, Randomness
-from quantleap.domain.model import Identifier, Model
+from quantleap.domain.model import Identifier, Model, Sent
 from quantleap.domain.partner import Tenant
 from quantleap.domain.subscription import one_template_name
 
@@ -26,7 +26,7 @@ LandingPath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]+)+$", 
 """A page of ours: no address of somebody else, no query."""
 
 
-class NewDeepLink(Model):
+class NewDeepLink(Sent):
     """Whom a partner sends to us, and to which page: a template's, a subscription's, or the one it names."""
 
     user_email: Email

@@ -17,7 +17,7 @@ from pydantic import StrictBool, StringConstraints
 
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import NotFound
-from quantleap.domain.model import READABLE, Model
+from quantleap.domain.model import READABLE, Sent
 
 SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
 
@@ -27,7 +27,7 @@ HALTED = "halted"
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300), READABLE]
 
 
-class NewHalt(Model):
+class NewHalt(Sent):
     """Why trading stops, and when it goes on by itself; without an end somebody has to lift it.
 
     With `square_off` what the day's runs opened in its scope is closed as well, as soon as it can be.

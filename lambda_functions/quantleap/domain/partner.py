@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringC
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
-from quantleap.domain.model import NUMBER, READABLE, Model, Whole, merged
+from quantleap.domain.model import NUMBER, READABLE, Model, Sent, Whole, merged
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PLATFORM = "quantleap"
@@ -139,7 +139,7 @@ def _within(address: str, networks: tuple[str, ...]) -> bool:
     return any(found in ip_network(network) for network in networks)
 
 
-class PartnerKeyDraft(Model):
+class PartnerKeyDraft(Sent):
     """What an admin decides about a key."""
 
     partner_id: Annotated[PartnerId, AfterValidator(_not_reserved)]
@@ -155,7 +155,7 @@ class PartnerKeyDraft(Model):
     expires_at: Instant | None = None
 
 
-class PartnerKeyChange(Model):
+class PartnerKeyChange(Sent):
     """What an admin may change of a key; what is left out stays, `null` takes an expiry away.
 
     Whose key it is and what it reaches stay as they were issued.
@@ -170,13 +170,13 @@ class PartnerKeyChange(Model):
     expires_at: Instant | None = None
 
 
-class Rotation(Model):
+class Rotation(Sent):
     """For how long the old secret works beside the new one; with 0 it stops at once."""
 
     overlap_hours: Whole = Field(default=24, ge=0, le=168)
 
 
-class UsageFilter(Model):
+class UsageFilter(Sent):
     """How many days of usage, today's among them."""
 
     days: int = Field(default=30, ge=1, le=366)
@@ -189,7 +189,7 @@ class OldSecret(Model):
     valid_until: datetime
 
 
-class PartnerKey(PartnerKeyDraft):
+class PartnerKey(PartnerKeyDraft, defer_build=False):
     """A key as stored; of its secrets only the bcrypt hashes, and those never leave.
 
     `secret_version` counts rotations; a request says which secret the authorizer saw, so one that has run out stops

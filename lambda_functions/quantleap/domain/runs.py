@@ -16,7 +16,7 @@ from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
-from quantleap.domain.model import Identifier, Model
+from quantleap.domain.model import Identifier, Sent
 from quantleap.domain.telling import left_open
 
 RECENT = 50
@@ -43,7 +43,7 @@ RunToken = Annotated[str, StringConstraints(pattern=r"^run_[A-Za-z0-9_-]{1,200}$
 """A run's id, as the token of the page after it."""
 
 
-class NewRun(Model):
+class NewRun(Sent):
     """A sandbox run of a template; without `at` it fires as soon as it can. An exit closes the latest entry."""
 
     template_id: Identifier
@@ -51,7 +51,7 @@ class NewRun(Model):
     kind: Kind = Kind.ENTRY
 
 
-class RunFilter(Model):
+class RunFilter(Sent):
     """Which page of a tenant's runs."""
 
     limit: int = Field(default=20, ge=1, le=100)

@@ -13,7 +13,7 @@ from quantleap.domain.account import ClientId, Email, PersonName
 from quantleap.domain.basket import MaxLots, Pricing
 from quantleap.domain.clock import IST, Instant
 from quantleap.domain.errors import Conflict, InvalidRequest
-from quantleap.domain.model import NUMBER, Identifier, Model, Whole
+from quantleap.domain.model import NUMBER, Identifier, Model, Sent, Whole
 
 
 class Status(StrEnum):
@@ -57,7 +57,7 @@ def one_template_name(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     return fields
 
 
-class NewSubscription(Model):
+class NewSubscription(Sent):
     """What a partner asks for; `template_basket_id` is another name of `template_id`."""
 
     template_id: Identifier
@@ -73,14 +73,14 @@ class NewSubscription(Model):
         return one_template_name(value)
 
 
-class OwnSubscription(Model):
+class OwnSubscription(Sent):
     """What somebody who signed in asks for; the template is in the address. Who has one account need not name it."""
 
     broker_client_id: ClientId | None = None
     lot_multiplier: Multiplier = Decimal(1)
 
 
-class Share(Model):
+class Share(Sent):
     """One account's part of a subscription."""
 
     client_id: ClientId
@@ -89,7 +89,7 @@ class Share(Model):
     max_lots_per_order: MaxLots | None = None
 
 
-class SubscriptionChange(Model):
+class SubscriptionChange(Sent):
     """What may be changed: lots and account of a subscription with one account, or the split over several."""
 
     lot_multiplier: Multiplier | None = None
@@ -115,14 +115,14 @@ class SubscriptionChange(Model):
         return value
 
 
-class OwnFilter(Model):
+class OwnFilter(Sent):
     """Which of their own subscriptions somebody lists."""
 
     status: Status | None = None
     template_id: Identifier | None = None
 
 
-class SubscriptionFilter(Model):
+class SubscriptionFilter(Sent):
     """Which of a tenant's subscriptions to list, and which page of them."""
 
     user_email: Email | None = None
@@ -132,7 +132,7 @@ class SubscriptionFilter(Model):
     next_token: str | None = Field(default=None, max_length=400)
 
 
-class ReadinessFilter(Model):
+class ReadinessFilter(Sent):
     """Which subscriptions to judge, and for which moment; without one for now."""
 
     at: Instant | None = None

@@ -139,4 +139,15 @@ def _ports() -> broker_accounts.Ports:
     )
 
 
-handler = lambda_handler(api, wiring.accounts, wiring.brokers, wiring.http, wiring.logins, wiring.users, wiring.vault)
+handler = lambda_handler(
+    api,
+    wiring.accounts,
+    wiring.brokers,
+    wiring.http,
+    wiring.logins,
+    wiring.users,
+    wiring.vault,
+    AccountFilter.model_rebuild,
+    LoginStart.model_rebuild,
+    LoginCallback.model_rebuild,
+)

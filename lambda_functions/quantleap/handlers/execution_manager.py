@@ -51,5 +51,12 @@ def own(person: Person, ask: Ask) -> Reply:
 
 
 handler = lambda_handler(
-    api, wiring.baskets, wiring.runs, wiring.starter, wiring.tenant_runs, wiring.user_runs, wiring.users
+    api,
+    wiring.baskets,
+    wiring.runs,
+    wiring.starter,
+    wiring.tenant_runs,
+    wiring.user_runs,
+    wiring.users,
+    RunFilter.model_rebuild,
 )

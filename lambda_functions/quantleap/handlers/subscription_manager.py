@@ -173,4 +173,6 @@ handler = lambda_handler(
     wiring.rehearsals,
     wiring.subscriptions,
     wiring.users,
+    NewSubscription.model_rebuild,
+    SubscriptionFilter.model_rebuild,
 )

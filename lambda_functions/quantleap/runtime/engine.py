@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from quantleap.adapters.lines import AsyncLines, new_loop
@@ -16,7 +15,7 @@ from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.execution import Timing
 from quantleap.domain.instruments import Finding
-from quantleap.runtime import wiring
+from quantleap.runtime import aws, wiring
 from quantleap.runtime.settings import settings
 from quantleap.services.desk import Desk
 from quantleap.services.instruments import DailyMasters
@@ -38,7 +37,8 @@ CALENDAR_ENDS = "trading calendar ends soon"
 @cache
 def s3() -> "S3Client":
     """The client of S3."""
-    return boto3.client("s3", config=wiring.CALLS)
+    client: S3Client = aws.client("s3", wiring.CALLS)
+    return client
 
 
 @cache

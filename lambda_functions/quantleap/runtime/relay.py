@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from quantleap.adapters import event_items
@@ -12,6 +11,7 @@ from quantleap.adapters.event_bus import EventBridgeBus, SqsDeadLetters
 from quantleap.adapters.event_items import TableOutbox
 from quantleap.adapters.table import Table
 from quantleap.domain.relaying import Record
+from quantleap.runtime import aws
 from quantleap.runtime.settings import BadEnvironment, settings
 
 CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
@@ -21,19 +21,19 @@ CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "
 @cache
 def bus() -> EventBridgeBus:
     """Where others listen."""
-    return EventBridgeBus(boto3.client("events", config=CALLS), _told("event_bus"))
+    return EventBridgeBus(aws.client("events", CALLS), _told("event_bus"))
 
 
 @cache
 def dead_letters() -> SqsDeadLetters:
     """What the bus will never take."""
-    return SqsDeadLetters(boto3.client("sqs", config=CALLS), _told("undelivered_url"))
+    return SqsDeadLetters(aws.client("sqs", CALLS), _told("undelivered_url"))
 
 
 @cache
 def outbox() -> TableOutbox:
     """Events as they are stored."""
-    return TableOutbox(Table(boto3.client("dynamodb", config=CALLS), settings().table_name))
+    return TableOutbox(Table(aws.client("dynamodb", CALLS), settings().table_name))
 
 
 def records(stream: Iterable[Mapping[str, Any]]) -> list[Record]:

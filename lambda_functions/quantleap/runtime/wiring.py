@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from quantleap.adapters import machine
 from quantleap.adapters.table import Table
+from quantleap.runtime import aws
 from quantleap.runtime.settings import BadEnvironment, settings
 
 if TYPE_CHECKING:
@@ -67,25 +67,29 @@ draw: Randomness = machine.draw
 @cache
 def dynamodb() -> DynamoDBClient:
     """The client of DynamoDB."""
-    return boto3.client("dynamodb", config=CALLS)
+    client: DynamoDBClient = aws.client("dynamodb", CALLS)
+    return client
 
 
 @cache
 def secretsmanager() -> SecretsManagerClient:
     """The client of Secrets Manager."""
-    return boto3.client("secretsmanager", config=SECRET_CALLS)
+    client: SecretsManagerClient = aws.client("secretsmanager", SECRET_CALLS)
+    return client
 
 
 @cache
 def kms() -> KMSClient:
     """The client of KMS."""
-    return boto3.client("kms", config=SECRET_CALLS)
+    client: KMSClient = aws.client("kms", SECRET_CALLS)
+    return client
 
 
 @cache
 def stepfunctions() -> SFNClient:
     """The client of Step Functions."""
-    return boto3.client("stepfunctions", config=CALLS)
+    client: SFNClient = aws.client("stepfunctions", CALLS)
+    return client
 
 
 @cache
