@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from quantleap.domain import booking
 from quantleap.domain.errors import Conflict
 from quantleap.domain.events import EventType, Happening
 from quantleap.domain.execution import Report, Ticket
 from quantleap.services.shard import serve
+from tests.builders import a_ticket
 from tests.engine import Behaviour, FakeDesk, FakeZebu, Power, PowerCut, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store
 from tests.unit.test_shard_exits import EXIT, after_entry, steps_of_an_exit
@@ -163,3 +165,9 @@ def test_an_exit_closes_what_an_entry_placed_whose_workers_died_at_any_step(cut_
 
     assert not held(broker)
     assert all(ticket.settled for ticket in store.entered)
+
+
+def test_a_ticket_that_has_its_last_word_keeps_it() -> None:
+    settled = a_ticket()
+
+    assert booking.left_behind(settled, may_have_sent=True) == settled

@@ -8,18 +8,23 @@ from datetime import date, datetime
 from typing import NamedTuple, Self
 
 from quantleap.domain.contracts import Index
-from quantleap.domain.execution import Decision, Due, Intent, Order, Plan, Report, State, Ticket
+from quantleap.domain.execution import (
+    NOTHING_TO_CLOSE,
+    SUPERSEDED,
+    Decision,
+    Due,
+    Intent,
+    Order,
+    Plan,
+    Report,
+    State,
+    Ticket,
+)
 from quantleap.domain.halts import Trade
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, listed, listing, terms
 from quantleap.domain.trading import Side
-
-NOTHING_TO_CLOSE = "nothing_to_close"
-"""There is nothing, or no more."""
-
-SUPERSEDED = "exit_superseded"
-"""A later exit closes what this one was to close."""
 
 INCOMPLETE = "incomplete"
 """An exit that closes only what stands half."""

@@ -251,6 +251,13 @@ class Intent(Model):
         return self.model_copy(update={"state": state, **facts})
 
 
+NOTHING_TO_CLOSE = "nothing_to_close"
+"""Of an exit: there is nothing, or no more."""
+
+SUPERSEDED = "exit_superseded"
+"""Of an exit: a later one closes what this one was to close."""
+
+
 class Ticket(Model):
     """One seat's orders at one account in a run; `skipped` says why there are none.
 
@@ -284,6 +291,12 @@ class Ticket(Model):
             if any(each.filled_quantity or each.state.uncertain for each in intents)
             and not all(each.whole for each in intents)
         )
+
+    @property
+    def left_open(self) -> bool:
+        """Of an exit: whether it left something open, by an order that is not whole or a reason to send none."""
+        unsent = self.skipped is not None and self.skipped not in {NOTHING_TO_CLOSE, SUPERSEDED}
+        return unsent or not all(intent.whole for intent in self.intents)
 
     @property
     def certain(self) -> bool:

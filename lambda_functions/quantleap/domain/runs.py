@@ -17,7 +17,6 @@ from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, T
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Identifier, Sent
-from quantleap.domain.telling import left_open
 
 RECENT = 50
 """How many of a tenant's runs are looked through for the latest entry."""
@@ -176,7 +175,7 @@ def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = ()
         skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
         refused=dict(Counter(refusals)),
         resolved=sum(intent.doubted and intent.state is not State.UNKNOWN for intent in intents),
-        incomplete=sum(left_open(ticket) if closing else bool(ticket.incomplete) for ticket in tickets),
+        incomplete=sum(ticket.left_open if closing else bool(ticket.incomplete) for ticket in tickets),
         unwind=tuple(number for number in halves if number in unwinding),
         boundary_error_ms=min(first, default=None),
         dispatch=Latencies.of(first),

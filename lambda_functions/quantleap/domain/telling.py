@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from quantleap.domain.closing import NOTHING_TO_CLOSE, SUPERSEDED, TRIES
+from quantleap.domain.closing import TRIES
 from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.execution import Decision, Intent, Plan, Report, State, Ticket
 
@@ -21,17 +21,11 @@ def of_ticket(
     refused = [intent for intent in ticket.intents if intent.state in REFUSALS]
     told = [_happening(EventType.ORDER_REFUSED, ticket, boundary, refused)] if refused else []
     left = [intent for intent in ticket.intents if not intent.whole]
-    if ticket.incomplete or (closing and left_open(ticket)):
+    if ticket.incomplete or (closing and ticket.left_open):
         half = _happening(EventType.POSITION_INCOMPLETE, ticket, boundary, left)
         unwinds = tries < TRIES if closing else bool(set(ticket.incomplete) & unwinding(decision, closing=closing))
         told.append(half.model_copy(update={"data": half.data | {"closing": closing, "unwinding": unwinds}}))
     return told
-
-
-def left_open(ticket: Ticket) -> bool:
-    """Whether an exit's ticket left something open: an order that is not whole, or a reason to send none."""
-    unsent = ticket.skipped is not None and ticket.skipped not in {NOTHING_TO_CLOSE, SUPERSEDED}
-    return unsent or not all(intent.whole for intent in ticket.intents)
 
 
 def unwinding(decision: Decision, *, closing: bool) -> set[int]:

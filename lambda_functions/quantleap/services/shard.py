@@ -112,7 +112,7 @@ async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Sequence[Ti
 
 def _untold(ticket: Ticket, errand: Errand) -> Ticket:
     """An exit that is not sent leaves something open: it is settled together with what is told of it."""
-    return ticket.reopened() if errand.closes and ticket.skipped and telling.left_open(ticket) else ticket
+    return ticket.reopened() if errand.closes and ticket.skipped and ticket.left_open else ticket
 
 
 def _tradable(ticket: Ticket, sessions: Mapping[Name, Session]) -> bool:
