@@ -91,7 +91,10 @@ class PrecisionTimer(Construct):
             ),
         )
         warm = sfn.Wait(self, "UntilWarm", time=sfn.WaitTime.timestamp_path("$.warm_at"))
-        fire = warm.next(self._task("Decide")).next(self._execute(plans)).next(self._task("Report"))
+        execute = self._execute(plans)
+        # A run that nobody could decide is missed by its own shards, which is told; the others trade.
+        decide = self._task("Decide").add_catch(execute, result_path=sfn.JsonPath.DISCARD)
+        fire = warm.next(decide).next(execute).next(self._task("Report"))
         plan = self._task("Plan").next(_branch(self, "AnyoneToTrade", "planned", fire, nothing))
         return due.next(_branch(self, "AnythingDue", "due", plan, nothing))
 

@@ -93,6 +93,11 @@ class TestExecution:
         assert _shard(states)["OutputPath"] is None
 
 
+def test_a_run_that_nobody_can_decide_leaves_the_others_trading(states: dict[str, Any]) -> None:
+    assert states["Decide"]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Execute"}]
+    assert states["Decide"]["Next"] == "Execute"
+
+
 class TestSchedule:
     def test_starts_each_minute_a_session_can_have_in_utc(self, either: Template) -> None:
         schedule = either.schedule("market-minutes")

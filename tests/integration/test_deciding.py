@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -247,3 +248,26 @@ def test_halves_whose_step_died_before_it_started_their_exit_are_closed_by_the_o
 
     ((due, _),) = again.started
     assert due.boundary == WARM + lead
+
+
+def test_a_fault_in_one_run_is_raised_once_the_others_are_decided(market: Timer, entry: Plan) -> None:  # noqa: F811 - the fixture
+    broken, whole = leaving(market, entry.due, 2)
+
+    class Runs:
+        """The table, which cannot be read for one run."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(market.runs, name)
+
+        def decided(self, run_id: str) -> Decision | None:
+            if run_id == broken.due.run_id:
+                raise ConnectionError(run_id)
+            return market.runs.decided(run_id)
+
+    runs: Any = Runs()
+    with pytest.raises(ExceptionGroup) as raised:
+        precision_timer.decide(market._replace(runs=runs), [broken, whole])
+
+    assert [str(fault) for fault in raised.value.exceptions] == [broken.due.run_id]
+    assert market.runs.decided(whole.due.run_id) == market.plans.decision(whole.due.run_id, whole.plan_id)
+    assert market.runs.decided(broken.due.run_id) is None

@@ -4,7 +4,7 @@ Each step may run twice or beside itself: the first plan and the first decision 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -246,11 +246,28 @@ def decide(timer: Timer, plans: Iterable[Plan]) -> list[Decision]:
 
     A run that cannot be decided is decided to be refused: every subscriber reads why, and other runs go on. One that
     was decided before stays so and asks for nothing; its decision is written again for the workers, because whoever
-    decided it may have died before that.
+    decided it may have died before that. A fault in one run is raised once the others are decided.
     """
-    begun = [(made, _begin(timer, made)) for made in plans]
+    faults: list[Exception] = []
+    begun = [(made, each) for made in plans if (each := _spared(faults, _begin, timer, made)) is not None]
     view = _look(timer, [each for _, each in begun if isinstance(each, Question)])
-    return [_keep(timer, made, _finish(timer, each, view)) for made, each in begun]
+    decided = [_spared(faults, _conclude, timer, made, each, view) for made, each in begun]
+    if faults:
+        raise ExceptionGroup("some runs could not be decided", faults)
+    return [each for each in decided if each is not None]
+
+
+def _spared[**P, T](faults: list[Exception], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What one run comes to; its fault must not be the others'."""
+    try:
+        return work(*args, **kwargs)
+    except Exception as fault:  # noqa: BLE001 - raised once the others are decided
+        faults.append(fault)
+        return None
+
+
+def _conclude(timer: Timer, made: Plan, begun: Question | Decision, view: View) -> Decision:
+    return _keep(timer, made, _finish(timer, begun, view))
 
 
 def _begin(timer: Timer, made: Plan) -> Question | Decision:
