@@ -197,4 +197,4 @@ async def measure(way: str, url: str, passes: int) -> None:
 if __name__ == "__main__":
     asked = (sys.argv[2], int(sys.argv[3]))
     work = profile(*asked) if sys.argv[1] == "profile" else measure(sys.argv[1], *asked)
-    asyncio.run(work, loop_factory=new_loop)
+    asyncio.run(work, loop_factory=None if sys.argv[1] == "limit" else new_loop)

@@ -12,7 +12,7 @@ ROUNDS = 5
 PASSES = 3
 
 WAYS = {
-    "limit": "a connection of asyncio on the same loop, nothing around it",
+    "limit": "a connection of asyncio, nothing around it",
     "prepared": "our order path: prepared bytes to order id",
     "worker": "our worker: bytes made, sent, noted, book read",
     "httpx": f"httpx in {peers.THREADS} threads",
@@ -26,7 +26,8 @@ TLS on loopback at a broker that answers at once; all send the same form. Client
 rounds in which each way has its turn, {passes} passes in each after one that does not count; the best pass of a round
 counts, and of the rounds' own ratios the median. What is compared is orders for each second of the client's CPU. The
 order path is what is left to do at the boundary, the worker all there is: the SDK makes a request when it sends it,
-the worker before, but pays for it here.
+the worker before, but pays for it here. Both run on the workers' event loop, libuv's, and use sockets themselves; the
+connection with nothing around it is what asyncio offers, on a loop of its own.
 """
 
 
