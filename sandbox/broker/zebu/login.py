@@ -7,8 +7,8 @@ from sandbox.broker.login import LoginWords, state_of
 
 RULES = Rules(
     proof=lambda key, secret, code: f"{key}{secret}{code}",
-    # Indian rules want a fresh login before each trading day; the broker's own hour is not published.
-    tokens_die=time(6),
+    # Indian rules want a fresh login before each trading day; the broker's own hour is not published, so ours is taken.
+    tokens_die=time(0),
     least_life=timedelta(hours=1),
 )
 
