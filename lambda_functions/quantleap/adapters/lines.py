@@ -24,7 +24,7 @@ NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """A socket that never waits says so."""
 
 new_loop = uvloop.new_event_loop
-"""The loop the lines are made for: libuv's wakes a reader for less than asyncio's own (docs/benchmarks.md)."""
+"""The loop that workers run on: libuv's wakes a reader for less than asyncio's own (docs/dependencies.md)."""
 
 
 def prepare(request: Request) -> bytes:
