@@ -1,6 +1,6 @@
 """A shard of users who follow one template, for tests of what a worker does with it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from quantleap.domain.account import BrokerAccount, Session
@@ -9,6 +9,7 @@ from quantleap.domain.execution import Decision, Listing, Order, Report, Seat, S
 from quantleap.domain.partner import Environment
 from quantleap.domain.subscription import Allocation
 from quantleap.domain.trading import Product, Side
+from quantleap.services.gate import from_ns
 from quantleap.services.shard import serve
 from tests.engine import (
     FakeZebu,
@@ -28,6 +29,8 @@ LEGS = (
     (Side.SELL, 26200, "CE"),
     (Side.SELL, 25800, "PE"),
 )
+
+BUYS = sum(side is Side.BUY for side, _, _ in LEGS)
 
 
 def an_order(number: int, side: Side, strike: int, right: str) -> Order:
@@ -118,3 +121,20 @@ def paused(store: Store) -> None:
 def logged_out(store: Store) -> None:
     account = store.accounts["usr_0", "C0"]
     store.accounts["usr_0", "C0"] = account.model_copy(update={"token_expires_at": None})
+
+
+def unhedged(broker: FakeZebu) -> list[dict[str, str]]:
+    """The sells that came to the broker while a buy of their account was not filled; an account has two of these."""
+    filled: dict[str, list[datetime]] = {}
+    for order, at in zip(broker.orders, broker.arrivals, strict=True):
+        if order["trantype"] == "B" and (since := filled_at(broker, order, at)) is not None:
+            filled.setdefault(order["actid"], []).append(since)
+    sells = ((order, at) for order, at in zip(broker.orders, broker.arrivals, strict=True) if order["trantype"] == "S")
+    return [order for order, at in sells if sum(since <= at for since in filled.get(order["actid"], ())) < BUYS]
+
+
+def filled_at(broker: FakeZebu, order: dict[str, str], arrived: datetime) -> datetime | None:
+    rests_until = broker.fills_at.get(order["norenordno"])
+    if order["status"] == "OPEN" and rests_until is not None:
+        return from_ns(rests_until)
+    return arrived if order["status"] == "COMPLETE" else None

@@ -381,9 +381,9 @@ class Timing(NamedTuple):
     """How close to the boundary a worker works.
 
     `last_look` before it halts and pauses are honoured for the last time. A worker that comes more than
-    `max_lateness` after it enters nobody. One that takes over from a worker that died has until `recovery`, for
-    half an entry is worse than a late one at a capped price. Brokers that admit only so many orders a second let
-    accounts wait for their turn, at most `admission`.
+    `max_lateness` after it enters nobody. One that takes over from a worker that may have sent something has until
+    `recovery`, for half an entry is worse than a late one at a capped price. Brokers that admit only so many orders a
+    second let accounts wait for their turn, at most `admission`.
     """
 
     last_look: timedelta = timedelta(seconds=3)

@@ -94,7 +94,7 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     hours = Hours(errand.boundary, decision.leaves_at)
     ready = [_untold(roster.checked(desk, t, accounts, sessions, hours), errand) for t in drafts]
     tickets = await asyncio.to_thread(desk.runs.write_tickets, [t.served_under(lease.token) for t in ready])
-    traders = [_trader(desk, errand, t, sessions, lookout) for t in tickets if _tradable(t, sessions)]
+    traders = [_trader(desk, errand, t, sessions, lookout, lease) for t in tickets if _tradable(t, sessions)]
     joining = asyncio.to_thread(desk.runs.join, [trader.ticket for trader in traders], errand.boundary)
     await asyncio.gather(joining, *(trader.channel.connect() for trader in traders))
     stranded = [_strand(t, lease) for t in tickets if not (t.settled or _tradable(t, sessions))]
@@ -126,9 +126,11 @@ def _strand(ticket: Ticket, lease: Lease) -> Ticket:
     return ticket.with_intents(intents, settled=True)
 
 
-def _trader(desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, Session], lookout: Lookout) -> Trader:
+def _trader(
+    desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, Session], lookout: Lookout, lease: Lease
+) -> Trader:
     channel = channel_of(desk, errand, ticket, sessions[name(ticket)])
-    boundary_ns = to_ns(errand.boundary)
+    boundary_ns, late = to_ns(errand.boundary), _lateness(desk, lease)
     turn_s = channel.broker.capability.admission_wait_s(ticket.turn, len(ticket.intents))
     trader = Trader(
         ticket=ticket,
@@ -137,7 +139,7 @@ def _trader(desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, 
         boundary_ns=boundary_ns,
         ends_ns=to_ns(errand.ends - SETTLING),
         opens_ns=boundary_ns + turn_s * NS,
-        begins_within_ns=None if errand.closes else to_ns(errand.boundary + _lateness(desk, errand)) - boundary_ns,
+        begins_within_ns=None if errand.closes else to_ns(errand.boundary + late) - boundary_ns,
         lookout=Unwatched() if errand.closes else lookout,
         closes=errand.closes is not None,
     )
@@ -225,7 +227,7 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
     watch = asyncio.create_task(lookout.keep_looking())
     with _nothing_collected():
         await desk.timer.until(to_ns(errand.boundary))
-        _turn_away_the_late(desk, errand, warm.traders)
+        _turn_away_the_late(desk, errand, lease, warm.traders)
         openings = [trader.open_fire() if gate.is_open else None for trader in warm.traders]
     keeper = asyncio.create_task(gate.keep_open())
     trades = (_trade(desk, warm, *each, gate) for each in zip(warm.traders, openings, strict=True))
@@ -282,14 +284,14 @@ async def _renew(desk: Desk, errand: Errand, lease: Lease, until: datetime) -> N
     await at_once(LEASE, desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
 
 
-def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -> None:
-    """A worker that woke late enters nobody; one that took over has longer to complete what was begun.
+def _turn_away_the_late(desk: Desk, errand: Errand, lease: Lease, traders: Iterable[Trader]) -> None:
+    """A worker that woke late enters nobody; one that took over what was begun has longer to complete it.
 
     An exit is never too late.
     """
     if errand.closes:
         return
-    if desk.timer.now_ns() <= to_ns(errand.boundary + _lateness(desk, errand)):
+    if desk.timer.now_ns() <= to_ns(errand.boundary + _lateness(desk, lease)):
         return
     for trader in traders:
         if trader.untouched:
@@ -298,9 +300,9 @@ def _turn_away_the_late(desk: Desk, errand: Errand, traders: Iterable[Trader]) -
             trader.give_up("worker_late")
 
 
-def _lateness(desk: Desk, errand: Errand) -> timedelta:
-    """How late an account may still be entered."""
-    return desk.timing.recovery if errand.attempt else desk.timing.max_lateness
+def _lateness(desk: Desk, lease: Lease) -> timedelta:
+    """How late an account may still be entered: longer where a worker before may have begun, for it held the lease."""
+    return desk.timing.max_lateness if lease.armed_until is None else desk.timing.recovery
 
 
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:

@@ -102,8 +102,8 @@ class Trader:
         self._end(self.pending, reason, state)
 
     def open_fire(self) -> Opening | None:
-        """Write the first order now; whatever fails is left to `trade`."""
-        first = next(iter(self.pending), None)
+        """Write the first order that may leave now; whatever fails is left to `trade`."""
+        first = next(iter(self._pending_of(Side.BUY) or self._hedged_sells()), None)
         if first is None or self.opens_ns > self.boundary_ns or self.lookout.stops(self.ticket):
             return None
         try:
@@ -158,8 +158,11 @@ class Trader:
         self._end(self._pending_of(Side.SELL), f"{word}_{'unfilled' if readable else 'unconfirmed'}")
 
     async def _place_hedged(self, gate: Gate) -> None:
-        while ready := [each for each in self._pending_of(Side.SELL) if self._hedged(each)]:
+        while ready := self._hedged_sells():
             await self._place(ready[0], gate)
+
+    def _hedged_sells(self) -> list[Intent]:
+        return [each for each in self._pending_of(Side.SELL) if self._hedged(each)]
 
     def _hedged(self, sell: Intent) -> bool:
         return all(each.state is State.FILLED for each in self._hedges(sell))
@@ -230,6 +233,7 @@ class Trader:
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
                     if await self._recovered(belief):
+                        self._end_unhedged()
                         return
         self.give_up(UNREADABLE, State.UNKNOWN)
 
@@ -259,15 +263,16 @@ class Trader:
             self._note(intent, state, reason=reason)
 
     async def _place(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None = None) -> None:
-        """Place one order, and after a hedge that was not placed nothing else of its strategy.
-
-        A way out goes as far as it can.
-        """
         await self._try(intent, gate, answer)
-        now = self.intents.get(intent.intent_id)
-        lost = now is not None and now.side is Side.BUY and not now.state.placed
-        if lost and not (self.closes or self.channel.session_died):
-            self._end([each for each in self.pending if each.strategy == intent.strategy], "hedge_failed")
+        self._end_unhedged()
+
+    def _end_unhedged(self) -> None:
+        """After a hedge that was not placed nothing else of its strategy is; a way out goes as far as it can."""
+        if self.closes or self.channel.session_died:
+            return
+        buys = (each for each in self.intents.values() if each.side is Side.BUY and each.state is not State.PLANNED)
+        lost = {each.strategy for each in buys if not each.state.placed}
+        self._end([each for each in self.pending if each.strategy in lost], "hedge_failed")
 
     async def _try(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None) -> None:
         retries = Retries(intent.intent_id)
