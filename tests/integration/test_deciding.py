@@ -1,7 +1,7 @@
 """Deciding over the real table and bucket: a market nobody can see closes all the same, and twice is once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from threading import Event
 from typing import Any
 
@@ -217,6 +217,39 @@ def test_an_exit_of_the_schedule_that_is_asked_for_by_name_is_the_same_run(
     )
 
     assert precision_timer.triggered(market, by_hand) == [scheduled]
+
+
+def test_a_square_off_in_the_second_of_an_exit_of_a_part_closes_the_rest_too(
+    market: Timer,  # noqa: F811 - the fixture of that name
+    entry: Plan,
+) -> None:
+    entered = entry.due.model_copy(update={"strategies": (0, 1)})
+    (part,) = precision_timer.plan(market, [exit_of(entered, THREE_FIFTEEN, (0,))])
+
+    (square_off,) = precision_timer.plan(market, [exit_of(entered, THREE_FIFTEEN, (0, 1))])
+
+    assert (part.due.strategies, square_off.due.strategies) == ((0,), (0, 1))
+
+
+def test_an_entry_asked_for_at_a_minute_of_the_schedule_is_the_run_of_the_schedule(
+    market: Timer,  # noqa: F811 - the fixture of that name
+) -> None:
+    basket = market.baskets.get(TEMPLATE)
+    later = basket.strategies[0].model_copy(update={"entry_time": time(9, 30)})
+    market.baskets.save(basket.model_copy(update={"strategies": (*basket.strategies, later)}), was=basket)
+
+    asked = [
+        precision_timer.triggered(market, Trigger(at=at, template_id=TEMPLATE, scope=scope))[0].strategies
+        for at, scope in (
+            (NINE_TWENTY, None),
+            (NINE_TWENTY + timedelta(minutes=10), None),
+            (NINE_TWENTY + timedelta(seconds=10), None),
+            (NINE_TWENTY, "zebu#test"),
+        )
+    ]
+
+    assert [each.strategies for each in precision_timer.due(market, NINE_TWENTY)] == [(0,)]
+    assert asked == [(0,), (1,), (0, 1), (0, 1)]
 
 
 def test_halves_are_closed_by_the_same_run_however_often_and_late_the_step_is_repeated(

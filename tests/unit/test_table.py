@@ -54,11 +54,12 @@ def saying(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Table, Iterat
     return build
 
 
-def test_a_transaction_that_only_met_another_is_tried_again(saying: Any) -> None:
+def test_a_transaction_that_only_met_another_or_a_busy_table_is_tried_again(saying: Any) -> None:
     table, left = saying(
         "transact_write_items",
         cancelled("None", "TransactionConflict"),
         cancelled("ThrottlingError"),
+        cancelled("None", "ProvisionedThroughputExceeded"),
         failed("TransactionInProgressException"),
         {},
     )

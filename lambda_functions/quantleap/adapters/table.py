@@ -22,6 +22,9 @@ type Item = dict[str, Any]
 BATCH_GET_LIMIT = 100
 """Keys in one BatchGetItem, a limit of DynamoDB."""
 
+PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Why a transaction was cancelled that may well succeed later: it met another, or table or partition were too busy."""
+
 
 class ConditionFailed(Exception):
     """A condition did not hold; `old` is the item that stood in the way, where there was one."""
@@ -139,7 +142,7 @@ class Table:
             failures = {i: _old(r) for i, r in enumerate(reasons) if r.get("Code") == "ConditionalCheckFailed"}
             if failures:
                 raise TransactionFailed(failures) from None
-            if any(reason.get("Code") in {"TransactionConflict", "ThrottlingError"} for reason in reasons):
+            if any(reason.get("Code") in PASSING for reason in reasons):
                 raise _Contended from error
             raise
         except ClientError as error:

@@ -89,17 +89,21 @@ def run_id(kind: str, boundary: datetime, template_id: str, version: int, scope:
     return f"run_{moment}_{kind}_{template_id}_v{version}{tail}"
 
 
-def exit_id(boundary: datetime, entered: str, only: str | None = None, follows: str | None = None) -> str:
+def exit_id(boundary: datetime, entered: str, only: str | None = None, *, part: str = "", left: str = "") -> str:
     """The run that closes `entered` at a boundary: `run_20261123T152000_exit_bsk_..._v3_of_20261123T092000`.
 
-    One that closes `only` a part says so at its end: `..._user-usr_...`. So does one that closes what another run
-    left, `..._after-1f0c7a2b`: two such runs may meet at one boundary.
+    Exits of one entry may meet at one boundary, so the id says at its end what this one closes: `..._part-1f0c7a2b` for
+    a `part` of what entered, `..._user-usr_...` for `only` some positions, `..._after-1f0c7a2b` for what another run
+    `left`.
     """
     moment = boundary.astimezone(IST).strftime("%Y%m%dT%H%M%S")
     _, entered_at, _, rest = entered.split("_", 3)
-    part = f"_{only.replace(':', '-')}" if only else ""
-    after = f"_after-{hashlib.sha256(follows.encode()).hexdigest()[:8]}" if follows else ""
-    return f"run_{moment}_exit_{rest}_of_{entered_at}{part}{after}"
+    parts = (_hashed("part", part), only.replace(":", "-") if only else "", _hashed("after", left))
+    return "_".join([f"run_{moment}_exit_{rest}_of_{entered_at}", *(each for each in parts if each)])
+
+
+def _hashed(word: str, text: str) -> str:
+    return f"{word}-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else ""
 
 
 def day_of(run: str) -> date:

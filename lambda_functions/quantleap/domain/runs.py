@@ -107,7 +107,13 @@ def exit_of(
     """
     follows, shards, tries = left or (None, None, 1)
     return Due(
-        run_id=exit_id(boundary, entered.run_id, only, follows),
+        run_id=exit_id(
+            boundary,
+            entered.run_id,
+            only,
+            part=_part(entered, strategies, scope),
+            left="" if left is None else f"{follows}/{shards}/{tries}",
+        ),
         kind=Kind.EXIT,
         boundary=boundary,
         template_id=entered.template_id,
@@ -120,6 +126,13 @@ def exit_of(
         shards=shards,
         tries=tries,
     )
+
+
+def _part(entered: Due, strategies: Iterable[int], scope: str | None) -> str:
+    """What of an entry run an exit closes, for its id; nothing where it is the whole of it."""
+    wanted = sorted({*strategies})
+    whole = wanted == sorted({*entered.strategies}) and scope in {None, entered.scope}
+    return "" if whole else f"{wanted}/{scope or entered.scope}"
 
 
 def asked(due: Due) -> dict[str, object]:

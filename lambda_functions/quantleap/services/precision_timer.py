@@ -118,11 +118,18 @@ def _leaves(entered: Due | None, boundary: datetime) -> TypeGuard[Due]:
 
 
 def triggered(timer: Timer, trigger: Trigger) -> list[Due]:
-    """What a trigger asks for, of its tenant alone if it names one: a template's every strategy, or an exit."""
+    """What a trigger asks for, of its tenant alone if it names one: a template's strategies, or an exit."""
     if trigger.kind is Kind.EXIT:
         return _exit_of(timer, trigger)
     basket = timer.baskets.get(trigger.template_id)
-    return [entry_of(basket, trigger.at, tuple(range(len(basket.strategies))), trigger.scope)]
+    return [entry_of(basket, trigger.at, _asked_to_enter(basket, trigger), trigger.scope)]
+
+
+def _asked_to_enter(basket: Basket, trigger: Trigger) -> tuple[int, ...]:
+    """Every strategy; for everybody at a minute of the schedule, whose run this then is, those of that minute."""
+    local = trigger.at.astimezone(IST)
+    scheduled = () if trigger.scope or local.second else basket.slots().get(slot(Day.of(local), local.time()), ())
+    return scheduled or tuple(range(len(basket.strategies)))
 
 
 def _exit_of(timer: Timer, trigger: Trigger) -> list[Due]:
