@@ -304,3 +304,38 @@ def test_a_fault_in_one_run_is_raised_once_the_others_are_decided(market: Timer,
     assert [str(fault) for fault in raised.value.exceptions] == [broken.due.run_id]
     assert market.runs.decided(whole.due.run_id) == market.plans.decision(whole.due.run_id, whole.plan_id)
     assert market.runs.decided(broken.due.run_id) is None
+
+
+class Recording:
+    """A feed that tells which expiry it is asked for, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[date] = []
+
+    def snapshot(self, index: Index, expiry: date) -> Snapshot:
+        self.asked.append(expiry)
+        raise DOWN
+
+
+@pytest.mark.parametrize(
+    ("scope", "refusal", "asked"),
+    [
+        (None, "sessions_provisional", set()),
+        ("zebu#live", "sessions_provisional", set()),
+        ("zebu#test", "market_feed_failed", {date(2027, 1, 5)}),
+    ],
+)
+def test_an_expiry_on_a_day_nobody_has_published_is_decided_in_the_sandbox_alone(
+    market: Timer,  # noqa: F811 - the fixture of that name
+    scope: str | None,
+    refusal: str,
+    asked: set[date],
+) -> None:
+    feed = Recording()  # noqa: F811 - its own
+    last_day = NINE_TWENTY.replace(month=12, day=30)
+    (due,) = precision_timer.triggered(market, Trigger(at=last_day, template_id=TEMPLATE, scope=scope))
+    plan = Plan(due=due, plan_id="p", shards=1, tenants={}, venues=())
+
+    (decision,) = precision_timer.decide(market._replace(feed=feed), [plan])
+
+    assert (decision.refusal, set(feed.asked)) == (refusal, asked)

@@ -195,6 +195,8 @@ def test_nothing_is_rehearsed_where_nothing_enters(stage: Stage, boundary: datet
 def test_past_the_table_of_sessions_there_is_no_rehearsal(stage: Stage) -> None:
     with pytest.raises(CalendarExhausted):
         rehearse(stage, datetime(2027, 1, 4, 3, 50, tzinfo=UTC))
+    with pytest.raises(CalendarExhausted):
+        rehearse(stage, datetime(2028, 1, 4, 3, 50, tzinfo=UTC))
 
 
 def test_an_expiry_past_the_table_of_sessions_is_found_out(stage: Stage) -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from quantleap.domain.contracts import (
     TICK,
-    TUESDAY,
     Contract,
     ExpiryType,
     Index,
@@ -21,11 +20,15 @@ from quantleap.domain.contracts import (
     largest_slice,
     lot_size,
     strike_step,
+    tick,
 )
-from quantleap.domain.sessions import LAST_DAY, AlwaysOpen, CalendarExhausted, TradingCalendar
+from quantleap.domain.market_data import ExpiryRule, FreezeQuantity, LotSize, StrikeStep, Tick
+from quantleap.domain.sessions import LAST_DAY, AlwaysOpen, Provisional, TradingCalendar
+from quantleap.domain.shipped import SHIPPED
 from tests.unit.test_sessions import xbom_days
 
 NSE = TradingCalendar()
+TUESDAY = 1
 FIRST = date(2025, 1, 1)
 
 series = st.sampled_from([(index, kind) for index in Index for kind in expiry_types(index)])
@@ -102,13 +105,56 @@ def test_only_nifty_has_weekly_expiries(index: Index) -> None:
         expiry_date(index, ExpiryType.WEEKLY, date(2026, 11, 23), NSE)
 
 
-def test_an_expiry_past_the_calendar_is_refused() -> None:
-    with pytest.raises(CalendarExhausted):
-        expiry_date(Index.NIFTY, ExpiryType.WEEKLY, LAST_DAY, NSE)
+@pytest.mark.parametrize("on", [date(2026, 12, 30), LAST_DAY])
+def test_an_expiry_on_a_day_nobody_has_published_is_refused_where_money_is_real(on: date) -> None:
+    with pytest.raises(Provisional):
+        expiry_date(Index.NIFTY, ExpiryType.WEEKLY, on, NSE)
 
 
-def test_the_sandbox_finds_expiries_past_the_calendar() -> None:
-    assert expiry_date(Index.NIFTY, ExpiryType.WEEKLY, LAST_DAY, AlwaysOpen()) == date(2027, 1, 5)
+@pytest.mark.parametrize("calendar", [NSE.tentative(), AlwaysOpen()], ids=["exchange", "always"])
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [
+        (date(2026, 12, 30), date(2027, 1, 5)),
+        (LAST_DAY, date(2027, 1, 5)),
+        (date(2027, 1, 20), date(2027, 1, 25)),  # Tue 26 January is a national holiday
+    ],
+)
+def test_the_sandbox_finds_expiries_of_a_year_nobody_has_published(
+    calendar: TradingCalendar | AlwaysOpen, on: date, expected: date
+) -> None:
+    assert expiry_date(Index.NIFTY, ExpiryType.WEEKLY, on, calendar) == expected
+
+
+def test_a_series_that_is_written_is_listed_from_its_day_on() -> None:
+    row = ExpiryRule(
+        index=Index.BANKNIFTY,
+        effective_from=date(2026, 12, 7),
+        weekday="WED",
+        series=(ExpiryType.WEEKLY, ExpiryType.MONTHLY),
+        source="NSE/FAOP/7",
+    )
+    told = TradingCalendar(lambda: SHIPPED.over([row]))
+
+    assert expiry_date(Index.BANKNIFTY, ExpiryType.WEEKLY, date(2026, 12, 1), told) == date(2026, 12, 9)
+    assert expiry_types(Index.BANKNIFTY, date(2026, 12, 1), told.data) == (ExpiryType.MONTHLY,)
+
+
+def test_sizes_and_steps_that_are_written_hold_from_their_day_on() -> None:
+    day = date(2027, 1, 1)
+    facts = SHIPPED.over(
+        [
+            LotSize(index=Index.NIFTY, effective_from=day, lot_size=60, source="NSE/FAOP/8"),
+            FreezeQuantity(index=Index.NIFTY, effective_from=day, freeze_quantity=1200, source="NSE/FAOP/9"),
+            Tick(index=Index.NIFTY, effective_from=day, tick=Decimal("0.10"), source="NSE/FAOP/10"),
+            StrikeStep(index=Index.NIFTY, effective_from=day, step=Decimal(100), source="NSE/FAOP/11"),
+        ]
+    )
+
+    for on, expected in ((date(2026, 12, 31), (65, 1800, TICK, 50)), (day, (60, 1200, Decimal("0.10"), 100))):
+        asked = (f(Index.NIFTY, on, facts) for f in (lot_size, freeze_quantity, tick, strike_step))
+        assert tuple(asked) == expected
+    assert largest_slice(Index.NIFTY, day, day, facts) == 1200
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantleap.domain.clock import IST
+from quantleap.domain.market_data import SessionCoverage, SessionDay, SessionHours, SessionKind, SquareOffHour
 from quantleap.domain.sessions import (
     FIRST_DAY,
     LAST_DAY,
     AlwaysOpen,
     Calendar,
     CalendarExhausted,
-    Hours,
-    SessionKind,
+    Provisional,
+    SquareOff,
     TradingCalendar,
 )
+from quantleap.domain.shipped import SHIPPED
 
 NSE = TradingCalendar()
+BUDGET_SATURDAY = date(2025, 2, 1)
 BUDGET_SUNDAY = date(2026, 2, 1)
 MUHURAT_2025 = date(2025, 10, 21)
 MUHURAT_2026 = date(2026, 11, 8)
 
-# What exchange-calendars does not know of these two years: one Sunday, and one hour on a holiday.
-MISSING_FROM_XBOM = {BUDGET_SUNDAY, MUHURAT_2025}
+# What exchange-calendars does not know of these two years: two Budget days, and one hour on a holiday.
+MISSING_FROM_XBOM = {BUDGET_SATURDAY, BUDGET_SUNDAY, MUHURAT_2025}
 
 covered_days = st.dates(FIRST_DAY, LAST_DAY)
 
@@ -57,6 +60,7 @@ def test_every_day_of_the_table_agrees_with_exchange_calendars_but_for_its_known
         (date(2026, 7, 31), "09:15", "15:30"),
         (date(2026, 8, 3), "09:15", "15:40"),
         (date(2026, 12, 31), "09:15", "15:40"),
+        (BUDGET_SATURDAY, "09:15", "15:30"),
         (BUDGET_SUNDAY, "09:15", "15:30"),
         (MUHURAT_2025, "13:45", "14:45"),
     ],
@@ -101,29 +105,133 @@ def test_a_muhurat_hour_is_a_session_but_no_trading_day() -> None:
     assert not NSE.is_trading_day(MUHURAT_2025)
 
 
-def test_a_budget_sunday_is_a_trading_day() -> None:
-    assert NSE.is_trading_day(BUDGET_SUNDAY)
-    assert NSE.previous_trading_day(date(2026, 2, 2)) == BUDGET_SUNDAY
+@pytest.mark.parametrize("day", [BUDGET_SATURDAY, BUDGET_SUNDAY])
+def test_a_budget_day_on_a_weekend_is_a_trading_day(day: date) -> None:
+    monday = day + timedelta(days=7 - day.weekday())
+
+    assert NSE.is_trading_day(day)
+    assert NSE.previous_trading_day(monday) == day
 
 
-def test_a_session_whose_hours_are_not_known_does_not_trade_until_they_are_given() -> None:
+def test_a_session_whose_hours_are_not_known_does_not_trade_until_they_are_written() -> None:
     evening = ist(MUHURAT_2026, "18:30")
-    told = TradingCalendar(announced={MUHURAT_2026: Hours(time(18, 0), time(19, 0))})
+    row = SessionDay(day=MUHURAT_2026, kind=SessionKind.MUHURAT, opens=time(18), closes=time(19), source="NSE/FAOP/1")
+    told = TradingCalendar(lambda: SHIPPED.over([row]))
 
     assert not NSE.is_open(evening)
     assert told.is_open(evening)
     assert not told.is_trading_day(MUHURAT_2026)
 
 
-def test_hours_for_a_day_that_awaits_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="2026-11-24"):
-        TradingCalendar(announced={date(2026, 11, 24): Hours(time(9, 15), time(15, 40))})
+def test_facts_written_later_are_read_at_the_next_question() -> None:
+    facts = SHIPPED
+    calendar = TradingCalendar(lambda: facts)
+    before = calendar.session(date(2026, 12, 7))
+    facts = SHIPPED.over([SessionDay(day=date(2026, 12, 7), kind=SessionKind.CLOSED, source="NSE/FAOP/2")])
+
+    assert before is not None
+    assert calendar.session(date(2026, 12, 7)) is None
 
 
-@given(st.one_of(st.dates(max_value=FIRST_DAY - timedelta(days=1)), st.dates(min_value=date(2027, 1, 1))))
-def test_days_outside_the_table_are_refused(day: date) -> None:
+def test_hours_written_hold_from_their_day_on() -> None:
+    row = SessionHours(effective_from=date(2026, 12, 14), opens=time(9, 0), closes=time(16, 0), source="NSE/FAOP/3")
+    told = TradingCalendar(lambda: SHIPPED.over([row]))
+
+    assert not told.is_open(ist(date(2026, 12, 11), "15:45"))
+    assert told.is_open(ist(date(2026, 12, 14), "15:45"))
+
+
+def test_a_holiday_that_moves_is_a_day_as_any_other() -> None:
+    row = SessionDay(day=date(2026, 12, 25), kind=SessionKind.REGULAR, source="NSE/FAOP/4")
+
+    assert TradingCalendar(lambda: SHIPPED.over([row])).is_trading_day(date(2026, 12, 25))
+
+
+@given(st.one_of(st.dates(max_value=FIRST_DAY - timedelta(days=1)), st.dates(min_value=date(2028, 1, 1))))
+def test_days_far_outside_what_is_published_are_refused(day: date) -> None:
     with pytest.raises(CalendarExhausted, match=str(day)):
         NSE.session(day)
+    with pytest.raises(CalendarExhausted, match=str(day)):
+        NSE.tentative().session(day)
+
+
+def test_a_day_nobody_has_published_is_refused_where_money_is_real_and_its_weekday_in_the_sandbox() -> None:
+    tuesday = date(2027, 1, 5)
+
+    with pytest.raises(Provisional, match="2027-01-05"):
+        NSE.session(tuesday)
+    with pytest.raises(Provisional):
+        NSE.is_trading_day(tuesday)
+    assert NSE.tentative().is_trading_day(tuesday)
+    assert AlwaysOpen().is_trading_day(tuesday)
+
+
+@pytest.mark.parametrize("calendar", [NSE, NSE.tentative()], ids=["live", "sandbox"])
+def test_days_known_to_be_closed_are_so_before_the_year_is_published(calendar: TradingCalendar) -> None:
+    assert calendar.session(date(2027, 1, 26)) is None
+    assert calendar.session(date(2027, 1, 3)) is None
+
+
+def test_a_year_trades_once_its_holidays_are_written_and_said_to_be_all() -> None:
+    facts = SHIPPED.over(
+        [
+            SessionDay(day=date(2027, 3, 22), kind=SessionKind.CLOSED, source="NSE/FAOP/5"),
+            SessionCoverage(effective_from=date(2027, 1, 1), until=date(2027, 12, 31), source="NSE/FAOP/5"),
+        ]
+    )
+    told = TradingCalendar(lambda: facts)
+
+    assert told.is_trading_day(date(2027, 1, 5))
+    assert not told.is_trading_day(date(2027, 3, 22))
+    assert told.last_day == date(2027, 12, 31)
+    with pytest.raises(Provisional):
+        told.session(date(2028, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("broker", "day", "clock", "confirmed"),
+    [
+        ("zerodha", date(2026, 11, 23), "15:25", True),
+        ("zerodha", date(2026, 7, 31), "15:15", False),
+        ("upstox", date(2026, 11, 23), "15:12", True),
+        ("zebu", date(2026, 11, 23), "15:15", False),
+        ("zerodha", MUHURAT_2025, "14:30", False),
+    ],
+)
+def test_the_hour_a_broker_closes_intraday_positions_itself(
+    broker: str, day: date, clock: str, *, confirmed: bool
+) -> None:
+    assert NSE.square_offs(day)[broker] == SquareOff(ist(day, clock), confirmed)
+
+
+@pytest.mark.parametrize("broker", ["icici_direct", "simulated"])
+def test_brokers_without_intraday_positions_close_none(broker: str) -> None:
+    assert broker not in NSE.square_offs(date(2026, 11, 23))
+
+
+def test_an_hour_written_holds_from_its_day_on_and_a_short_session_brings_it_forward() -> None:
+    saturday = date(2026, 12, 12)
+    facts = SHIPPED.over(
+        [
+            SquareOffHour(broker_id="zebu", effective_from=date(2026, 12, 7), at=time(15, 20), source="zebu, by mail"),
+            SessionDay(day=saturday, kind=SessionKind.SPECIAL, opens=time(9, 15), closes=time(10), source="NSE/6"),
+        ]
+    )
+    told = TradingCalendar(lambda: facts)
+
+    assert told.square_offs(date(2026, 12, 4))["zebu"].at == ist(date(2026, 12, 4), "15:15")
+    assert told.square_offs(date(2026, 12, 7))["zebu"] == SquareOff(ist(date(2026, 12, 7), "15:20"), confirmed=True)
+    assert told.square_offs(saturday)["zebu"].at == ist(saturday, "09:40")
+
+
+def test_nobody_closes_anything_on_a_day_without_a_session_or_in_the_sandbox() -> None:
+    assert NSE.square_offs(date(2026, 11, 24)) == {}
+    assert NSE.square_offs(date(2020, 1, 1)) == {}
+    assert AlwaysOpen().square_offs(date(2026, 11, 23)) == {}
+
+
+def test_an_exit_is_told_the_hours_of_a_day_nobody_has_published() -> None:
+    assert NSE.square_offs(date(2027, 1, 5))["zerodha"].at == ist(date(2027, 1, 5), "15:25")
 
 
 def test_looking_back_past_the_first_day_is_refused() -> None:
@@ -158,6 +266,7 @@ def test_the_sandbox_keeps_the_exchanges_trading_days(day: date) -> None:
 def test_past_the_table_the_sandbox_takes_weekdays_for_trading_days() -> None:
     calendar = AlwaysOpen()
 
-    assert calendar.is_trading_day(date(2027, 1, 26))
+    assert not calendar.is_trading_day(date(2027, 1, 26))
+    assert calendar.is_trading_day(date(2028, 1, 26))
     assert calendar.previous_trading_day(date(2027, 1, 4)) == date(2027, 1, 1)
     assert calendar.last_day > LAST_DAY

@@ -123,12 +123,12 @@ def test_four_weeks_and_three_months_of_nifty_are_listed_and_a_month_of_the_othe
         date(2026, 12, 8),
         date(2026, 12, 15),
         date(2026, 12, 29),
-        date(2027, 1, 26),
+        date(2027, 1, 25),  # Tue 26 January is a national holiday
     ]
     assert expiries(Index.BANKNIFTY, SATURDAY, AlwaysOpen()) == [
         date(2026, 11, 23),
         date(2026, 12, 29),
-        date(2027, 1, 26),
+        date(2027, 1, 25),  # Tue 26 January is a national holiday
     ]
 
 

@@ -9,14 +9,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
-    PlainSerializer,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
+from quantleap.domain.clock import ClockTime
 from quantleap.domain.contracts import ExpiryType, Index, Right, expiry_types
 from quantleap.domain.errors import Conflict
 from quantleap.domain.model import NUMBER, READABLE, Model, Whole, readable
@@ -72,12 +71,6 @@ class PricingType(StrEnum):
     PAID = "PAID"
 
 
-def _clock_text(value: object) -> object:
-    if not isinstance(value, time) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value), re.ASCII):
-        raise ValueError("write it as HH:MM, 24 hours, IST")
-    return value
-
-
 def _readable_lines(value: str, info: ValidationInfo) -> str:
     for line in value.split("\n"):
         readable(line, info)
@@ -89,13 +82,6 @@ def _upper_word(value: str) -> str:
         raise ValueError("write one upper-case word, such as NIFTY or INCOME")
     return value
 
-
-ClockTime = Annotated[
-    time,
-    BeforeValidator(_clock_text),
-    PlainSerializer(lambda value: value.strftime("%H:%M"), return_type=str),
-]
-"""A minute of the day in IST, `"09:20"` on the wire."""
 
 Category = Annotated[str, AfterValidator(_upper_word)]
 Percent = Annotated[Decimal, Field(gt=0, le=100, decimal_places=2), NUMBER]

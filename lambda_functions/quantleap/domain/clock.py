@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, ValidationInfo
 
 from quantleap.domain.model import OUTSIDE
 
@@ -34,3 +34,17 @@ def _of_our_time(value: datetime, info: ValidationInfo) -> datetime:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_of_our_time)]
 """An aware instant, as somebody outside may write it."""
+
+
+def _clock_text(value: object) -> object:
+    if not isinstance(value, time) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value), re.ASCII):
+        raise ValueError("write it as HH:MM, 24 hours, IST")
+    return value
+
+
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_clock_text),
+    PlainSerializer(lambda value: value.strftime("%H:%M"), return_type=str),
+]
+"""A minute of the day in IST, `"09:20"` on the wire."""

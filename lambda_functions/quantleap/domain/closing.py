@@ -22,8 +22,10 @@ from quantleap.domain.execution import (
 )
 from quantleap.domain.halts import Trade
 from quantleap.domain.market import Quote, Snapshot
+from quantleap.domain.market_data import MarketData
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, listed, listing, terms
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.trading import Side
 
 INCOMPLETE = "incomplete"
@@ -64,12 +66,13 @@ def decide(
     masters: Masters,
     at: datetime,
     on: date,
+    data: MarketData = SHIPPED,
 ) -> Decision:
     """The way back, once for all: sides turned round, priced anew; what was sold is bought back first.
 
     Chains that nobody could see are absent: what is open is closed all the same.
     """
-    orders = [_way_back(each, _quote(each, snapshots), masters, on) for each in _leaving(entered, due)]
+    orders = [_way_back(each, _quote(each, snapshots), masters, on, data) for each in _leaving(entered, due)]
     orders.sort(key=lambda order: order.side is Side.SELL)
     return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
 
@@ -103,9 +106,9 @@ def _quote(order: Order, snapshots: Mapping[tuple[Index, date], Snapshot]) -> Qu
     return Quote(bid=order.reference_price, ask=order.reference_price, last=order.reference_price)
 
 
-def _way_back(order: Order, quote: Quote, masters: Masters, on: date) -> Order:
+def _way_back(order: Order, quote: Quote, masters: Masters, on: date, data: MarketData) -> Order:
     """An order turned round; one that a broker's list has ceased to show keeps the name it was entered by."""
-    listings = {venue: listing(each) for venue, each in listed(order.contract, masters, on).items()}
+    listings = {venue: listing(each) for venue, each in listed(order.contract, masters, on, data).items()}
     return order.model_copy(update=terms(opposite(order.side), quote, order.listings | listings)._asdict())
 
 

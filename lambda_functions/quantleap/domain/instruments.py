@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from quantleap.domain.broker import Instrument
 from quantleap.domain.contracts import Contract, Index, lot_size
+from quantleap.domain.market_data import MarketData
+from quantleap.domain.shipped import SHIPPED
 
 type Listed = Mapping[Contract, Instrument]
 
@@ -98,8 +100,8 @@ def stand_in(last: Master | None, flaw: Flaw, day: date, trading_day_before: dat
     return last._replace(day=day, listed=living(last.listed, day), flaw=flaw)
 
 
-def unlike_ours(listed: Listed) -> tuple[LotSizes, ...]:
-    """Series whose lot size our table has otherwise."""
+def unlike_ours(listed: Listed, data: MarketData = SHIPPED) -> tuple[LotSizes, ...]:
+    """Series whose lot size our dated facts have otherwise."""
     theirs = {(each.contract.index, each.contract.expiry): each.lot_size for each in listed.values()}
-    compared = (LotSizes(*series, lot_size(*series), lot) for series, lot in sorted(theirs.items()))
+    compared = (LotSizes(*series, lot_size(*series, data), lot) for series, lot in sorted(theirs.items()))
     return tuple(each for each in compared if each.ours != each.theirs)

@@ -15,8 +15,10 @@ from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
 from quantleap.domain.market import Quote, Snapshot, marketable_limit, touch
+from quantleap.domain.market_data import MarketData
 from quantleap.domain.readiness import last_exit
 from quantleap.domain.sessions import Calendar
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.strike_choice import Chain, choose
 from quantleap.domain.subscription import Allocation
 from quantleap.domain.trading import Side
@@ -81,7 +83,7 @@ def decide(
         expiry = expiry_date(strategy.index, strategy.expiry_type, on, calendar)
         chain = Chain(expiry, snapshots[strategy.index, expiry], _strikes(masters, strategy.index, expiry))
         _require_fresh(chain.snapshot, at)
-        orders += _orders(number, basket, chain, masters, on)
+        orders += _orders(number, basket, chain, masters, on, calendar.data)
     orders.sort(key=lambda order: order.side is Side.SELL)
     leaves_at = None if due.scope else last_exit((basket.strategies[n] for n in due.strategies), due.boundary)
     return Decision(run_id=due.run_id, decided_at=at, leaves_at=leaves_at, orders=tuple(orders))
@@ -98,7 +100,7 @@ def _require_fresh(snapshot: Snapshot, at: datetime) -> None:
         raise Undecidable(f"{snapshot.index} was seen at {snapshot.as_of}", code="market_feed_stale")
 
 
-def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: date) -> list[Order]:
+def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: date, data: MarketData) -> list[Order]:
     """A strategy's legs as orders; two rules may meet in one strike, which must not be both bought and sold."""
     strategy = basket.strategies[number]
     sides: dict[Contract, Side] = {}
@@ -110,7 +112,7 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
         quote = chain.snapshot.chain.get((chosen.strike, chosen.right))
         if quote is None or quote.mid is None:
             raise Undecidable(f"no usable quote for {_name(chosen)}", code="no_usable_quote")
-        offered = listed(chosen, masters, on)
+        offered = listed(chosen, masters, on, data)
         if not offered:
             raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
         orders.append(
@@ -122,7 +124,7 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
                 contract=chosen,
                 algo_ids=basket.algo_ids,
                 unwinds=strategy.on_incomplete is OnIncomplete.UNWIND,
-                freeze_quantity=_freeze_quantity(chosen.index, on, offered.values()),
+                freeze_quantity=_freeze_quantity(chosen.index, on, offered.values(), data),
                 **terms(leg.side, quote, {venue: listing(each) for venue, each in offered.items()})._asdict(),
             )
         )
@@ -149,9 +151,9 @@ def terms(side: Side, quote: Quote, listings: dict[str, Listing]) -> Terms:
     )
 
 
-def listed(chosen: Contract, masters: Masters, on: date) -> dict[str, Instrument]:
+def listed(chosen: Contract, masters: Masters, on: date, data: MarketData = SHIPPED) -> dict[str, Instrument]:
     """A contract at the venues that list it."""
-    most = freeze_quantity(chosen.index, on)
+    most = freeze_quantity(chosen.index, on, data)
     return {
         venue: master[chosen] for venue, master in masters.items() if chosen in master and _sane(master[chosen], most)
     }
@@ -162,10 +164,10 @@ def _sane(instrument: Instrument, freeze: int) -> bool:
     return instrument.tick > 0 and 0 < instrument.lot_size <= freeze
 
 
-def _freeze_quantity(index: Index, on: date, instruments: Iterable[Instrument]) -> int:
+def _freeze_quantity(index: Index, on: date, instruments: Iterable[Instrument], data: MarketData) -> int:
     """The least of what our table and the brokers' lists say; one below a single lot is no freeze quantity."""
     said = (most for each in instruments if (most := each.freeze_quantity) and most >= each.lot_size)
-    return min([freeze_quantity(index, on), *said])
+    return min([freeze_quantity(index, on, data), *said])
 
 
 def _name(chosen: Contract) -> str:

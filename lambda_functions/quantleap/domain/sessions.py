@@ -1,107 +1,43 @@
-"""When NSE's equity derivatives trade: dated tables first, then the calendars that read them.
+"""When NSE's equity derivatives trade: calendars that read the dated facts.
 
-A day outside the tables is refused, never guessed: NSE publishes a year's holidays in the
-December before it, and adds to them while the year runs.
+A day nobody has published is never guessed where money is real. Its weekday stands for it in the sandbox only, and
+past the end of the year after nothing does.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from quantleap.domain.clock import IST
+from quantleap.domain.market_data import (
+    SATURDAY,
+    Hours,
+    MarketData,
+    Reading,
+    SessionHours,
+    SessionKind,
+    SquareOffHour,
+)
+from quantleap.domain.shipped import SHIPPED, shipped
 
-TABLE_VERSION = "2026-08-22"
-"""The day up to which NSE's circulars are included below."""
+FIRST_DAY = SHIPPED.first_day
+LAST_DAY = SHIPPED.last_day
+"""The first and the last day whose sessions the release knows for certain."""
 
-FIRST_DAY = date(2025, 1, 1)
-LAST_DAY = date(2026, 12, 31)
-
-SATURDAY = 5
 DAY = timedelta(days=1)
 
 
-class SessionKind(StrEnum):
-    """What sort of session a day holds."""
-
-    REGULAR = "regular"
-    SPECIAL = "special"
-    """Full hours on a day that would else be closed, such as a Budget Sunday."""
-    MUHURAT = "muhurat"
-    """Diwali's ceremonial hour: trades are real, but contracts do not expire in it."""
-
-
-class Hours(NamedTuple):
-    """IST wall times of one session; `closes` is the first instant outside it."""
-
-    opens: time
-    closes: time
-
-
-HOURS_FROM = (
-    (FIRST_DAY, Hours(time(9, 15), time(15, 30))),
-    # The closing auction of the cash market brought ten more minutes to derivatives.
-    (date(2026, 8, 3), Hours(time(9, 15), time(15, 40))),
-)
-"""(first day in force, continuous session of equity derivatives), oldest first."""
-
-HOLIDAYS = frozenset(
-    {
-        date(2025, 2, 26),  # Mahashivratri
-        date(2025, 3, 14),  # Holi
-        date(2025, 3, 31),  # Id-ul-Fitr
-        date(2025, 4, 10),  # Mahavir Jayanti
-        date(2025, 4, 14),  # Ambedkar Jayanti
-        date(2025, 4, 18),  # Good Friday
-        date(2025, 5, 1),  # Maharashtra Day
-        date(2025, 8, 15),  # Independence Day
-        date(2025, 8, 27),  # Ganesh Chaturthi
-        date(2025, 10, 2),  # Gandhi Jayanti
-        date(2025, 10, 21),  # Diwali: the Muhurat hour only
-        date(2025, 10, 22),  # Balipratipada
-        date(2025, 11, 5),  # Guru Nanak Jayanti
-        date(2025, 12, 25),  # Christmas
-        date(2026, 1, 15),  # municipal polls in Maharashtra, announced on 9 January
-        date(2026, 1, 26),  # Republic Day
-        date(2026, 3, 3),  # Holi
-        date(2026, 3, 26),  # Ram Navami
-        date(2026, 3, 31),  # Mahavir Jayanti
-        date(2026, 4, 3),  # Good Friday
-        date(2026, 4, 14),  # Ambedkar Jayanti
-        date(2026, 5, 1),  # Maharashtra Day
-        date(2026, 5, 28),  # Bakri Id
-        date(2026, 6, 26),  # Muharram
-        date(2026, 9, 14),  # Ganesh Chaturthi
-        date(2026, 10, 2),  # Gandhi Jayanti
-        date(2026, 10, 20),  # Dussehra
-        date(2026, 11, 10),  # Balipratipada
-        date(2026, 11, 24),  # Guru Nanak Jayanti
-        date(2026, 12, 25),  # Christmas
-    }
-)
-
-SPECIAL_SESSIONS: Mapping[date, tuple[SessionKind, Hours]] = {
-    date(2025, 10, 21): (SessionKind.MUHURAT, Hours(time(13, 45), time(14, 45))),
-    date(2026, 2, 1): (SessionKind.SPECIAL, Hours(time(9, 15), time(15, 30))),  # Union Budget
-}
-"""Sessions on days that are weekends or holidays otherwise."""
-
-UNTIMED_SESSIONS: Mapping[date, SessionKind] = {date(2026, 11, 8): SessionKind.MUHURAT}
-"""Announced sessions whose hours this table does not know.
-
-NSE gives the hour of Muhurat trading only weeks before it, and its circular for 2026 is not among
-the sources of this table. Such a day has no session until a calendar is built with its hours
-(`TradingCalendar(announced={day: Hours(...)})`): not trading an hour beats trading a wrong one.
-"""
-
-
 class CalendarExhausted(LookupError):
-    """The day lies outside the table of sessions, so nothing may be decided for it."""
+    """The day lies outside what was published, so nothing may be decided for it."""
 
-    def __init__(self, day: date) -> None:
+    def __init__(self, day: date, data: MarketData = SHIPPED) -> None:
         """Name the day asked for and the days that are known."""
-        super().__init__(f"no trading calendar for {day}: it covers {FIRST_DAY} to {LAST_DAY}")
+        super().__init__(f"no trading calendar for {day}: it covers {data.first_day} to {data.last_day}")
         self.day = day
+
+
+class Provisional(CalendarExhausted):
+    """The exchange has not published the day yet; the sandbox takes it for what its weekday says."""
 
 
 class Session(NamedTuple):
@@ -118,7 +54,11 @@ class Session(NamedTuple):
 
 
 class Calendar(Protocol):
-    """What the rest asks about trading time; every method refuses with `CalendarExhausted`."""
+    """What the rest asks about trading time; methods that take a day refuse with `CalendarExhausted`."""
+
+    @property
+    def data(self) -> MarketData:
+        """The dated facts it reads."""
 
     @property
     def last_day(self) -> date:
@@ -136,32 +76,48 @@ class Calendar(Protocol):
     def previous_trading_day(self, day: date) -> date:
         """Return the last trading day strictly before `day`."""
 
+    def square_offs(self, day: date) -> Mapping[str, "SquareOff"]:
+        """When each broker closes intraday positions itself on a day; refuses no day, an exit must go on."""
+
+    def tentative(self) -> "Calendar":
+        """The calendar of the sandbox: days that nobody has published yet are what their weekday says."""
+
+
+class SquareOff(NamedTuple):
+    """The instant a broker begins to close intraday positions; whether a source of the broker's says so."""
+
+    at: datetime
+    confirmed: bool
+
 
 class TradingCalendar:
-    """NSE equity derivatives as the tables above have them."""
+    """NSE equity derivatives as the dated facts have them."""
 
-    def __init__(self, announced: Mapping[date, Hours] | None = None) -> None:
-        """Take the hours of untimed sessions announced since; refuse any other day."""
-        announced = announced or {}
-        if strangers := announced.keys() - UNTIMED_SESSIONS.keys():
-            raise ValueError(f"not awaiting hours for {sorted(map(str, strangers))}")
-        timed = {day: (UNTIMED_SESSIONS[day], hours) for day, hours in announced.items()}
-        self._special = {**SPECIAL_SESSIONS, **timed}
+    def __init__(self, read: Reading = shipped, *, tentative: bool = False) -> None:
+        """Read the facts anew at every question; `tentative` says that days not yet published may be asked about."""
+        self._read = read
+        self._tentative = tentative
+
+    @property
+    def data(self) -> MarketData:
+        """The dated facts it reads."""
+        return self._read()
 
     @property
     def last_day(self) -> date:
-        """The last day of the table."""
-        return LAST_DAY
+        """The last day published; of a tentative one the last it has a word for."""
+        data = self._read()
+        return data.last_provisional_day if self._tentative else data.last_day
 
     def session(self, day: date) -> Session | None:
-        """Return the day's session, or None on a weekend, a holiday or an untimed session."""
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise CalendarExhausted(day)
-        if special := self._special.get(day):
-            return _session(day, *special)
-        if day.weekday() >= SATURDAY or day in HOLIDAYS:
-            return None
-        return _session(day, SessionKind.REGULAR, _hours(day))
+        """Return the day's session, or None on a weekend, a holiday or a session whose hours are not known."""
+        data = self._read()
+        if not data.first_day <= day <= data.last_provisional_day:
+            raise CalendarExhausted(day, data)
+        found = _session_of(day, data)
+        if day > data.last_day and found is not None and not self._tentative:
+            raise Provisional(day, data)
+        return found
 
     def is_open(self, at: datetime) -> bool:
         """Tell whether orders are matched at the aware instant `at`."""
@@ -177,16 +133,35 @@ class TradingCalendar:
         """Return the last trading day strictly before `day`."""
         return next(filter(self.is_trading_day, _backwards(day)))
 
+    def square_offs(self, day: date) -> Mapping[str, SquareOff]:
+        """When each broker closes intraday positions itself; nobody does on a day without a session."""
+        data = self._read()
+        session = _session_of(day, data) if day >= data.first_day else None
+        if session is None:
+            return {}
+        brokers = {row.broker_id for row in data.rows(SquareOffHour)}
+        rows = (data.in_force(SquareOffHour, each, day) for each in sorted(brokers))
+        return {row.broker_id: _square_off(session, row, _hours(day, data)) for row in rows if row is not None}
+
+    def tentative(self) -> "TradingCalendar":
+        """The same facts, asked for the sandbox."""
+        return TradingCalendar(self._read, tentative=True)
+
 
 class AlwaysOpen:
-    """The sandbox's calendar: orders are matched at any hour of any day.
+    """The sandbox's calendar: orders are matched at any hour of any day, and brokers leave positions alone.
 
     Expiries still follow the exchange: a trading day is one of the table, and any weekday past it.
     """
 
-    def __init__(self) -> None:
-        """Stand on the exchange's table."""
-        self._exchange = TradingCalendar()
+    def __init__(self, read: Reading = shipped) -> None:
+        """Stand on the exchange's facts."""
+        self._exchange = TradingCalendar(read, tentative=True)
+
+    @property
+    def data(self) -> MarketData:
+        """The dated facts it reads."""
+        return self._exchange.data
 
     @property
     def last_day(self) -> date:
@@ -215,13 +190,42 @@ class AlwaysOpen:
         """Return the last trading day strictly before `day`."""
         return next(filter(self.is_trading_day, _backwards(day)))
 
+    def square_offs(self, day: date) -> Mapping[str, SquareOff]:  # noqa: ARG002 - the protocol names the day
+        """The simulated brokers never close anything themselves."""
+        return {}
+
+    def tentative(self) -> "AlwaysOpen":
+        """Itself."""
+        return self
+
+
+def _session_of(day: date, data: MarketData) -> Session | None:
+    """What is said of a day, or else of its weekday."""
+    named = data.day(day)
+    if named is not None and named.kind is not SessionKind.REGULAR:
+        hours = named.hours
+        return None if hours is None or named.kind is SessionKind.CLOSED else _session(day, named.kind, hours)
+    if named is None and day.weekday() >= SATURDAY:
+        return None
+    return _session(day, SessionKind.REGULAR, _hours(day, data))
+
+
+def _square_off(session: Session, row: SquareOffHour, regular: Hours) -> SquareOff:
+    """As long before the close as on a regular day; at the hour itself where that is earlier, but for Muhurat."""
+    hour = datetime.combine(session.day, row.at, IST)
+    shifted = session.closes - (datetime.combine(session.day, regular.closes, IST) - hour)
+    return SquareOff(shifted if session.kind is SessionKind.MUHURAT else min(hour, shifted), row.confirmed)
+
 
 def _session(day: date, kind: SessionKind, hours: Hours) -> Session:
     return Session(day, datetime.combine(day, hours.opens, IST), datetime.combine(day, hours.closes, IST), kind)
 
 
-def _hours(day: date) -> Hours:
-    return next(hours for first, hours in reversed(HOURS_FROM) if first <= day)
+def _hours(day: date, data: MarketData) -> Hours:
+    row = data.in_force(SessionHours, "", day)
+    if row is None:
+        raise CalendarExhausted(day, data)
+    return Hours(row.opens, row.closes)
 
 
 def _day_of(at: datetime) -> date:

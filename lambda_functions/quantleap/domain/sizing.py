@@ -14,6 +14,8 @@ from typing import NamedTuple
 from quantleap.domain.basket import BasketDraft, Strategy
 from quantleap.domain.contracts import largest_slice, lot_size, strike_step
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.market_data import MarketData
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.strikes import FixedStrike
 
 MOST_ORDERS = 10
@@ -27,25 +29,25 @@ class Burst(NamedTuple):
     strategy: int
 
 
-def require_tradable(draft: BasketDraft, on: date) -> None:
+def require_tradable(draft: BasketDraft, on: date, data: MarketData = SHIPPED) -> None:
     """Refuse a draft that one subscriber could not trade within the limits; raises `InvalidRequest`."""
-    complaints = _no_strikes(draft) or _complaints(draft, on)
+    complaints = _no_strikes(draft, on, data) or _complaints(draft, on, data)
     if complaints:
         raise InvalidRequest(complaints)
 
 
-def _no_strikes(draft: BasketDraft) -> dict[str, str]:
+def _no_strikes(draft: BasketDraft, on: date, data: MarketData) -> dict[str, str]:
     """Fixed strikes the exchange has not: a leg with one would be skipped every day."""
     return {
         f"strategies[{number}].legs[{position}].strike.strike": f"{strategy.index} has a strike every {step}"
         for number, strategy in enumerate(draft.strategies)
         for position, leg in enumerate(strategy.legs)
-        if isinstance(leg.strike, FixedStrike) and leg.strike.strike % (step := strike_step(strategy.index))
+        if isinstance(leg.strike, FixedStrike) and leg.strike.strike % (step := strike_step(strategy.index, on, data))
     }
 
 
-def _complaints(draft: BasketDraft, on: date) -> Mapping[str, str]:
-    smallest = _largest_burst(draft, Fraction(1), on)
+def _complaints(draft: BasketDraft, on: date, data: MarketData) -> Mapping[str, str]:
+    smallest = _largest_burst(draft, Fraction(1), on, data)
     if smallest.orders > MOST_ORDERS:
         return {f"strategies[{smallest.strategy}].legs": _too_many(smallest)}
     if draft.max_lots is None:
@@ -53,16 +55,16 @@ def _complaints(draft: BasketDraft, on: date) -> Mapping[str, str]:
     largest = _largest_leg(draft)
     if draft.max_lots < largest:
         return {"max_lots": f"A leg has {largest} lots already; allow at least as many"}
-    burst = _largest_burst(draft, Fraction(draft.max_lots, largest), on)
+    burst = _largest_burst(draft, Fraction(draft.max_lots, largest), on, data)
     return {"max_lots": _too_many(burst)} if burst.orders > MOST_ORDERS else {}
 
 
-def too_large(draft: BasketDraft, multiplier: Decimal, on: date) -> str | None:
+def too_large(draft: BasketDraft, multiplier: Decimal, on: date, data: MarketData = SHIPPED) -> str | None:
     """Why nobody may trade a template that large, or None."""
     lots = lots_of(_largest_leg(draft), multiplier)
     if draft.max_lots is not None and lots > draft.max_lots:
         return f"That makes {lots} lots of a leg; the template allows {draft.max_lots}"
-    burst = _largest_burst(draft, multiplier, on)
+    burst = _largest_burst(draft, multiplier, on, data)
     return _too_many(burst) if burst.orders > MOST_ORDERS else None
 
 
@@ -75,21 +77,21 @@ def _largest_leg(draft: BasketDraft) -> int:
     return max(leg.lots for strategy in draft.strategies for leg in strategy.legs)
 
 
-def _largest_burst(draft: BasketDraft, multiplier: Decimal | Fraction, on: date) -> Burst:
-    return max(_bursts(draft, multiplier, on))
+def _largest_burst(draft: BasketDraft, multiplier: Decimal | Fraction, on: date, data: MarketData) -> Burst:
+    return max(_bursts(draft, multiplier, on, data))
 
 
-def _bursts(draft: BasketDraft, multiplier: Decimal | Fraction, on: date) -> Iterator[Burst]:
+def _bursts(draft: BasketDraft, multiplier: Decimal | Fraction, on: date, data: MarketData) -> Iterator[Burst]:
     orders: dict[tuple[object, object], int] = defaultdict(int)
     for number, strategy in enumerate(draft.strategies):
         for day in strategy.days:
-            orders[day, strategy.entry_time] += _orders(strategy, multiplier, on)
+            orders[day, strategy.entry_time] += _orders(strategy, multiplier, on, data)
             yield Burst(orders[day, strategy.entry_time], number)
 
 
-def _orders(strategy: Strategy, multiplier: Decimal | Fraction, on: date) -> int:
+def _orders(strategy: Strategy, multiplier: Decimal | Fraction, on: date, data: MarketData) -> int:
     """Orders of a strategy, each cut under the freeze quantity."""
-    most = largest_slice(strategy.index, on, on) // lot_size(strategy.index, on)
+    most = largest_slice(strategy.index, on, on, data) // lot_size(strategy.index, on, data)
     return sum(-(-lots_of(leg.lots, multiplier) // most) for leg in strategy.legs)
 
 

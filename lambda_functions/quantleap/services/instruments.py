@@ -115,7 +115,7 @@ class DailyMasters:
 
     def _good(self, master: Master) -> Master:
         self._store.write(master)
-        differing = unlike_ours(master.listed)
+        differing = unlike_ours(master.listed, self._calendar.data)
         if differing:
             self._tell(Finding(master.broker_id, master.day, None, "", stands_in=False, lot_sizes=differing))
         return master

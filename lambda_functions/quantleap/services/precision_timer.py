@@ -22,7 +22,7 @@ from quantleap.domain.firing import fits
 from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.ids import ALPHABET, Randomness
 from quantleap.domain.market import Snapshot
-from quantleap.domain.partner import Tenant
+from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.ports import (
     Baskets,
     Brokers,
@@ -35,7 +35,7 @@ from quantleap.domain.ports import (
     Subscriptions,
 )
 from quantleap.domain.runs import RECENT, Left, asked, entry_of, exit_of, latest_entry, sandbox_boundary, total
-from quantleap.domain.sessions import Calendar, CalendarExhausted, Session
+from quantleap.domain.sessions import Calendar, CalendarExhausted, Provisional, Session
 from quantleap.services.gathering import Gathered, gather
 
 type Chain = tuple[Index, date]
@@ -43,8 +43,15 @@ type Chain = tuple[Index, date]
 
 PLAN_ID_LENGTH = 8
 
-UNLISTED: Mapping[type[Exception], str] = {NotListed: "series_not_listed", CalendarExhausted: "sessions_unknown"}
-"""Why a run is refused whose expiry cannot be told: nothing such is listed, or it lies past the session table."""
+UNLISTED: Mapping[type[Exception], str] = {
+    NotListed: "series_not_listed",
+    CalendarExhausted: "sessions_unknown",
+    Provisional: "sessions_provisional",
+}
+"""Why a run is refused whose expiry cannot be told: nothing such is listed, or the exchange has not published the day.
+
+A day that nobody has published for certain is good enough for the sandbox.
+"""
 
 CANNOT_BE_DECIDED = (QuantLeapError, NotListed, CalendarExhausted)
 
@@ -323,7 +330,9 @@ def _question(timer: Timer, made: Plan) -> Question:
     if basket.live_version != due.version:
         raise Undecidable("The template's version moved", code="template_version_moved")
     question = Question(due, made.venues, basket, ())
-    return question._replace(chains=list(planning.expiries(basket, due.strategies, question.on, timer.calendar)))
+    return question._replace(
+        chains=list(planning.expiries(basket, due.strategies, question.on, calendar_of(timer, due)))
+    )
 
 
 def _answer(timer: Timer, question: Question, view: View) -> Decision:
@@ -333,11 +342,17 @@ def _answer(timer: Timer, question: Question, view: View) -> Decision:
     masters = {str(venue): listed for venue, listed in found if listed is not None}
     seen = view.market.answers
     if isinstance(question.source, Decision):
-        return closing.decide(due, question.source, seen, masters, timer.clock(), on)
+        return closing.decide(due, question.source, seen, masters, timer.clock(), on, timer.calendar.data)
     unseen = next((series for series in question.chains if series not in seen), None)
     if unseen is not None:
         raise view.market.refusals.get(unseen, Unavailable("the feed hangs", code="market_feed_failed"))
-    return planning.decide(due, question.source, seen, masters, timer.calendar, timer.clock(), on)
+    return planning.decide(due, question.source, seen, masters, calendar_of(timer, due), timer.clock(), on)
+
+
+def calendar_of(timer: Timer, due: Due) -> Calendar:
+    """The calendar a run is decided by: that of the sandbox where no real money follows it."""
+    sandbox = due.scope is not None and Tenant.of(due.scope).environment is Environment.TEST
+    return timer.calendar.tentative() if sandbox else timer.calendar
 
 
 def _look(timer: Timer, questions: Sequence[Question]) -> View:
