@@ -30,6 +30,9 @@ from quantleap.domain.partner import Environment
 from quantleap.services.desk import Desk, Errand
 from quantleap.services.gate import from_ns, to_ns
 
+type Line = dict[str, str]
+"""A line of Zebu's order book."""
+
 T = datetime(2026, 11, 23, 3, 50, tzinfo=UTC)
 """09:20 on a Monday, IST."""
 
@@ -160,6 +163,8 @@ class FakeZebu:
     """So many are refused as too fast."""
     reads: list[datetime] = field(default_factory=list)
     """When somebody looked into a book."""
+    prints: Callable[[list[Line]], list[Line]] = list
+    """What its book makes of an account's lines, see `tests.misprints`."""
 
     def answer(self, payload: bytes) -> tuple[float, Answer | None]:
         """Seconds until the answer, and the answer, or None when the connection breaks instead."""
@@ -181,7 +186,7 @@ class FakeZebu:
         if self.book_empty:
             self.book_empty -= 1
             mine = []
-        return 0.05, Answer(200, {}, json.dumps(mine or empty).encode())
+        return 0.05, Answer(200, {}, json.dumps(self.prints(mine) or empty).encode())
 
     def _place(self, fields: dict[str, str]) -> tuple[float, Answer | None]:
         self.tries += 1

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,10 +21,12 @@ from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
     Answer,
+    BookedOrder,
     Broker,
     BrokerFailure,
     Instrument,
     NotSent,
+    OrderStatus,
     Unknown,
 )
 from quantleap.domain.contracts import Contract, Index, Right
@@ -198,6 +201,116 @@ def test_a_good_answer_cut_short_is_unknown(broker: Broker, recorded: dict[str, 
 def test_good_answers_are_read(broker: Broker, recorded: dict[str, dict[str, Answer]]) -> None:
     for name, answer in recorded[broker.name].items():
         assert not isinstance(outcome(readers(broker)[name], answer), BrokerFailure), name
+
+
+UNITS = {
+    "angel_one": ("quantity", "filledshares", "cancelsize", "unfilledshares"),
+    "icici_direct": ("quantity", "pending_quantity", "cancelled_quantity"),
+    "mstock": ("quantity", "filled_quantity", "cancelled_quantity", "pending_quantity"),
+    "simulated": ("units", "filled"),
+    "upstox": ("quantity", "filled_quantity", "pending_quantity"),
+    "zebu": ("qty", "fillshares", "cancelqty"),
+    "zerodha": ("quantity", "filled_quantity", "cancelled_quantity", "pending_quantity"),
+}
+"""The fields in which a line of each broker's book says units."""
+
+STATUS_WORDS = [
+    *("COMPLETE", "complete", "Executed", "Partially Executed", "filled", "Traded", "Trade Confirmed"),
+    *("REJECTED", "Rejected", "REJECT", "rejected", "CANCELLED", "CANCELED", "cancelled", "Cancelled", "Expired"),
+    *("Partially Executed And Expired", "Partially Executed And Cancelled", "OPEN", "open", "trigger_pending"),
+    *("PUT ORDER REQ RECEIVED", "Freezed", "", "partial", "uncertain"),
+]
+unit = st.sampled_from(
+    ["0", "65", "130", "1300", "1,300", "1,30,000", "", " ", "-65", "65.5", "many", "NaN", 0, 65, None]
+)
+
+
+def booked_line(body: Any) -> dict[str, Any]:
+    """The first line of an order book, whatever it is wrapped in."""
+    if isinstance(body, dict):
+        body = next(value for value in body.values() if isinstance(value, list))
+    line: dict[str, Any] = body[0]
+    return line
+
+
+@settings(NOISE, max_examples=200)
+@given(data=st.data())
+def test_a_status_and_units_of_any_kind_agree_or_the_order_is_uncertain(
+    broker: Broker, recorded: dict[str, dict[str, Answer]], data: st.DataObject
+) -> None:
+    answer = recorded[broker.name]["orders"]
+    body = json.loads(answer.body)
+    line = booked_line(body)
+    number = len(broker.orders(answer))
+    line["status"] = data.draw(st.sampled_from(STATUS_WORDS))
+    line |= {name: data.draw(unit) for name in UNITS[broker.name]}
+
+    orders = broker.orders(answer._replace(body=json.dumps(body).encode()))
+
+    assert len(orders) == number
+    for order in orders:
+        assert {
+            OrderStatus.FILLED: order.filled == order.quantity > 0,
+            OrderStatus.REJECTED: order.filled == 0,
+            OrderStatus.CANCELLED: 0 <= order.filled < (order.quantity or sys.maxsize),
+            OrderStatus.OPEN: order.filled == 0,
+            OrderStatus.PARTIAL: 0 < order.filled < (order.quantity or sys.maxsize),
+            OrderStatus.UNCERTAIN: order.filled >= 0,
+        }[order.status]
+
+
+ALL_FILLED: dict[str, tuple[str, dict[str, object]]] = {
+    "angel_one": ("complete", {"filledshares": "1300"}),
+    "icici_direct": ("Executed", {"pending_quantity": "0", "cancelled_quantity": "0"}),
+    "mstock": ("Trade Confirmed", {"filled_quantity": "1300"}),
+    "simulated": ("filled", {"filled": 1300}),
+    "upstox": ("complete", {"filled_quantity": 1300}),
+    "zebu": ("COMPLETE", {"fillshares": "1300"}),
+    "zerodha": ("COMPLETE", {"filled_quantity": 1300}),
+}
+"""Each broker's word for a filled order, and the units beside it."""
+
+
+def filled_line(broker: Broker, answer: Answer, **changes: Any) -> BookedOrder:
+    body = json.loads(answer.body)
+    word, units = ALL_FILLED[broker.name]
+    line = booked_line(body)
+    line |= {UNITS[broker.name][0]: 1300, "status": word, **units} | changes
+    wanted = json.dumps(body).encode()
+    return next(order for order in broker.orders(answer._replace(body=wanted)) if order.quantity == 1300)
+
+
+def test_what_is_filled_with_commas_in_its_units_is_filled(
+    broker: Broker, recorded: dict[str, dict[str, Answer]]
+) -> None:
+    _, units = ALL_FILLED[broker.name]
+    written = {name: "1,300" for name, value in units.items() if str(value) == "1300"}
+
+    found = filled_line(broker, recorded[broker.name]["orders"], **{UNITS[broker.name][0]: "1,300"} | written)
+
+    assert (found.status, found.filled) == (OrderStatus.FILLED, 1300)
+
+
+@pytest.mark.parametrize("nothing", ["", None, "n/a"])
+def test_what_is_filled_without_units_is_uncertain(
+    broker: Broker, recorded: dict[str, dict[str, Answer]], nothing: str | None
+) -> None:
+    answer, (_, units) = recorded[broker.name]["orders"], ALL_FILLED[broker.name]
+
+    found = filled_line(broker, answer, **dict.fromkeys(units, nothing))
+
+    assert (found.status, found.filled) == (OrderStatus.UNCERTAIN, 0)
+
+
+def test_what_has_all_its_units_is_filled_by_any_word_for_it(
+    broker: Broker, recorded: dict[str, dict[str, Answer]]
+) -> None:
+    if broker.name == "icici_direct":
+        pytest.skip("its book says what is left, and only the word tells that the rest was executed")
+    for word in ("Trade Confirmed", "TRADED", "done", "OPEN", "CANCELLED"):
+        found = filled_line(broker, recorded[broker.name]["orders"], status=word)
+
+        assert (found.status, found.filled) == (OrderStatus.FILLED, 1300)
 
 
 def test_no_secret_of_a_login_shows_in_a_failure(broker: Broker, recorded: dict[str, dict[str, Answer]]) -> None:

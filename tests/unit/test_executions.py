@@ -9,8 +9,12 @@ from quantleap.domain.errors import Conflict, Forbidden, InvalidRequest, NotFoun
 from quantleap.domain.execution import Due, Kind, Report, State
 from quantleap.domain.model import parse
 from quantleap.domain.partner import Environment, PartnerKey
+from quantleap.domain.ports import Page
 from quantleap.domain.runs import NewRun, RunFilter, RunStatus, report_of
+from quantleap.domain.user_runs import OwnRun
+from quantleap.handlers.views import executions as view
 from quantleap.services import executions
+from quantleap.services.executions import OwnExecution
 from tests.builders import (
     ASHAS_MAIL,
     NINE_TWENTY,
@@ -265,3 +269,13 @@ def test_an_exit_closes_the_latest_entry_of_the_template() -> None:
 def test_there_is_nothing_to_close_before_an_entry() -> None:
     with pytest.raises(Conflict, match="no sandbox entry"):
         fire(FakeStarter(), kind="exit")
+
+
+@pytest.mark.parametrize(("state", "known"), [(State.FILLED, True), (State.CANCELLED, True), (State.UNKNOWN, False)])
+def test_a_ticket_of_which_somebody_has_to_look_is_not_shown_as_settled(state: State, *, known: bool) -> None:
+    ticket = a_ticket(intents=(an_intent(state=state),), settled=True)
+    due = a_plan().due
+
+    (run,) = view.own(Page([OwnExecution(OwnRun(due, (ticket,)), RunStatus.COMPLETED)], None))["executions"]
+
+    assert run["subscriptions"][0]["settled"] is known

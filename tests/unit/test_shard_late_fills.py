@@ -8,7 +8,7 @@ import pytest
 
 from quantleap.domain.errors import Unavailable
 from quantleap.domain.events import EventType, Happening
-from quantleap.domain.execution import Report, State, Ticket
+from quantleap.domain.execution import Intent, Report, State, Ticket
 from quantleap.domain.trading import Side
 from quantleap.services.gate import Fenced
 from quantleap.services.shard import serve
@@ -262,18 +262,18 @@ def test_an_order_that_never_arrived_keeps_nothing_from_being_closed() -> None:
 def test_a_look_of_an_exit_that_fails_is_tried_again() -> None:
     broker = FakeZebu()
     store = after_entry(a_store(1), broker)
-    orders = {intent.tag: intent for ticket in store.entered for intent in ticket.intents}
     store.entered = [doubted(ticket) for ticket in store.entered]
-    broker.orders = [booked(tag, intent.quantity) for tag, intent in orders.items()]
+    broker.orders = [booked(intent) for ticket in store.entered for intent in ticket.intents]
     broker.book_fails = 3
 
     assert leave(store, broker).counts == {"filled": 4}
 
 
-def booked(tag: str, quantity: int) -> dict[str, str]:
+def booked(intent: Intent) -> dict[str, str]:
     """A line of the book that is filled."""
-    line = {"actid": "C0", "norenordno": tag, "remarks": tag, "status": "COMPLETE", "rejreason": ""}
-    return {**line, "qty": str(quantity), "fillshares": str(quantity), "avgprc": "80.00"}
+    number, units = intent.order_id or intent.tag, str(intent.quantity)
+    line = {"actid": "C0", "norenordno": number, "remarks": intent.tag, "status": "COMPLETE", "rejreason": ""}
+    return {**line, "qty": units, "fillshares": units, "avgprc": "80.00"}
 
 
 def test_accounts_that_are_through_are_settled_while_another_hangs() -> None:
@@ -329,7 +329,7 @@ def test_the_second_attempt_of_an_exit_goes_on_though_it_cannot_ask_the_book_abo
     store = after_entry(a_store(1), broker)
     entered = [intent for ticket in store.entered for intent in ticket.intents]
     store.entered = [doubted(ticket) for ticket in store.entered]
-    broker.orders = [booked(intent.tag, intent.quantity) for intent in entered]
+    broker.orders = [booked(intent) for intent in entered]
     errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
     for cut_at in range(1, 500):
         survive(lambda: serve(a_desk(store, broker, Power(cut_at)), errand), WARM)  # noqa: B023 - at once
@@ -388,12 +388,14 @@ def test_what_a_book_told_counts_though_taking_back_hangs() -> None:
     store = after_entry(a_store(1), broker)
     (ticket,) = store.entered
     again = tuple(
-        each.model_copy(update={"strategy": 1, "tag": f"{each.tag}b", "intent_id": f"{each.intent_id}/b"})
+        each.model_copy(
+            update={"strategy": 1, "tag": f"{each.tag}b", "intent_id": f"{each.intent_id}/b", "order_id": None}
+        )
         for each in ticket.intents
     )
     store.entered = [doubted(ticket.with_intents((*ticket.intents, *again), settled=True))]
-    broker.orders = [booked(each.tag, each.quantity) for each in ticket.intents]
-    broker.orders += [{**booked(each.tag, each.quantity), "status": "OPEN", "fillshares": "0"} for each in again]
+    broker.orders = [booked(each) for each in ticket.intents]
+    broker.orders += [{**booked(each), "status": "OPEN", "fillshares": "0"} for each in again]
     broker.cancels_fail = 1000
 
     report = leave(store, broker)

@@ -162,11 +162,13 @@ def test_every_bad_answer_to_an_order_is_told_by_kind(answer: Answer, failure: t
 
 def test_an_order_book_is_read_with_its_odd_status_words() -> None:
     lines = [
-        {"norenordno": "1", "remarks": "a", "status": "COMPLETE", "fillshares": "65", "avgprc": "150.25"},
+        {"norenordno": "1", "remarks": "a", "status": "COMPLETE", "qty": "65", "fillshares": "65", "avgprc": "150.25"},
         {"norenordno": "2", "remarks": "b", "status": "Rejected", "rejreason": "no funds"},
         {"norenordno": "3", "remarks": "c", "status": "trigger_pending"},
         {"norenordno": "4", "remarks": "d", "status": "OPEN", "fillshares": "30", "avgprc": "0.00"},
-        {"norenordno": "5", "status": "CANCELED"},
+        {"norenordno": "5", "status": "CANCELED", "qty": "65", "cancelqty": "65"},
+        {"norenordno": "6", "status": "CANCELED", "qty": "65", "cancelqty": "30"},
+        {"norenordno": "7", "status": "CANCELED", "qty": "65"},
     ]
 
     orders = ZEBU.orders(Answer(200, {}, json.dumps(lines).encode()))
@@ -177,7 +179,10 @@ def test_an_order_book_is_read_with_its_odd_status_words() -> None:
         OrderStatus.OPEN,
         OrderStatus.PARTIAL,
         OrderStatus.CANCELLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.UNCERTAIN,
     ]
+    assert [order.filled for order in orders[4:]] == [0, 35, 0]
     assert (orders[0].filled, orders[0].average_price) == (65, Decimal("150.25"))
     assert orders[1].reason == "no funds"
     assert orders[3].average_price is None

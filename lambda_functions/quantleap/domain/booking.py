@@ -1,37 +1,113 @@
 """What a broker's book says of intents."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from quantleap.domain.broker import BookedOrder, OrderStatus
 from quantleap.domain.execution import Intent, State, Ticket
 
-BOOKED = {
-    OrderStatus.FILLED: State.FILLED,
-    OrderStatus.OPEN: State.OPEN,
-    OrderStatus.PARTIAL: State.OPEN,
-    OrderStatus.REJECTED: State.REJECTED,
-    OrderStatus.CANCELLED: State.CANCELLED,
-}
+ENDED = {OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED}
+WORKING = {OrderStatus.OPEN, OrderStatus.PARTIAL}
+PAISA = Decimal("0.01")
+
+OVER = {State.FILLED, State.REJECTED, State.CANCELLED}
 
 
-def as_booked(intent: Intent, book: Mapping[str, BookedOrder]) -> Intent:
-    """The intent as the day's orders by tag have it; as it was where they do not."""
-    order = book.get(intent.tag)
-    if order is None:
+class Book:
+    """A day's orders of an account as one look shows them, each once.
+
+    Of an order with several lines the one counts that shows most of it filled, then the one that ended it.
+    """
+
+    def __init__(self, lines: Iterable[BookedOrder] = ()) -> None:
+        self._orders: dict[str, BookedOrder] = {}
+        self._by_tag: dict[str, list[BookedOrder]] = defaultdict(list)
+        for line in sorted(lines, key=_progress):
+            self._orders[line.order_id or line.tag] = line
+        for order in self._orders.values():
+            self._by_tag[order.tag].append(order)
+
+    def of(self, intent: Intent) -> Sequence[BookedOrder]:
+        """The intent's orders: the one that was acknowledged, and all that carry its tag."""
+        own = self._orders.get(intent.order_id or "")
+        tagged = self._by_tag.get(intent.tag, [])
+        return tagged if own is None or own in tagged else [own, *tagged]
+
+
+def _progress(line: BookedOrder) -> tuple[int, bool, bool]:
+    return line.filled, line.status not in WORKING, line.status in {OrderStatus.FILLED, OrderStatus.UNCERTAIN}
+
+
+def as_booked(intent: Intent, book: Book) -> Intent:
+    """The intent as all its orders in a book have it; as it was where there is none, or the book is behind.
+
+    Fills of all of them count, also where that is more than was wanted. What is filled never becomes less and what
+    has ended does not begin again: a book that says so is an older one.
+    """
+    orders = book.of(intent)
+    filled = sum(order.filled for order in orders)
+    if not orders or filled < intent.filled_quantity:
+        return intent
+    state, shown = _state(intent, orders, filled), _foremost(intent, orders)
+    resurrected = intent.state in OVER and state is State.OPEN and shown.order_id == intent.order_id
+    if resurrected and filled == intent.filled_quantity:
         return intent
     return intent.became(
-        BOOKED[order.status],
-        order_id=order.order_id,
-        filled_quantity=order.filled,
-        average_price=order.average_price,
-        reason=order.refusal or order.reason,
+        state,
+        order_id=intent.order_id if _awaited(intent, orders) else shown.order_id or intent.order_id,
+        filled_quantity=filled,
+        average_price=_average(orders),
+        reason=shown.refusal if state is not State.FILLED else None,
+        said=shown.reason,
     )
 
 
-def reread(ticket: Ticket, book: Mapping[str, BookedOrder]) -> Ticket:
-    """A ticket with what has become of what was not certain when its run ended."""
-    intents = (as_booked(each, book) if each.state.uncertain else each for each in ticket.intents)
-    return ticket.with_intents(tuple(intents), settled=ticket.settled)
+def _state(intent: Intent, orders: Sequence[BookedOrder], filled: int) -> State:
+    """What all orders of an intent come to; `acknowledged` where that is not clear yet."""
+    left = [order for order in orders if not _over(order, intent)]
+    if any(order.status in WORKING for order in left):
+        return State.OPEN
+    if left or _awaited(intent, orders):
+        return State.ACKNOWLEDGED
+    if filled >= intent.quantity:
+        return State.FILLED
+    statuses = {order.status for order in orders}
+    if OrderStatus.FILLED in statuses:
+        return State.ACKNOWLEDGED
+    return State.CANCELLED if OrderStatus.CANCELLED in statuses else State.REJECTED
+
+
+def _awaited(intent: Intent, orders: Iterable[BookedOrder]) -> bool:
+    """Whether the order that was acknowledged is not there yet."""
+    return intent.order_id is not None and all(order.order_id != intent.order_id for order in orders)
+
+
+def _over(order: BookedOrder, intent: Intent) -> bool:
+    """Whether nothing more comes of it: the line says so, or has all units that were wanted and names no number."""
+    return order.status in ENDED or (not order.quantity and order.filled == intent.quantity)
+
+
+def _foremost(intent: Intent, orders: Sequence[BookedOrder]) -> BookedOrder:
+    """The order that an intent is known by: one to take back perhaps, else the acknowledged, else the most filled."""
+    return max(orders, key=lambda each: (not _over(each, intent), each.order_id == intent.order_id, each.filled))
+
+
+def _average(orders: Iterable[BookedOrder]) -> Decimal | None:
+    """The mean price of what is filled; None where an order with fills does not say its own."""
+    fills = [(order.filled, order.average_price) for order in orders if order.filled]
+    if len(fills) == 1:
+        return fills[0][1]
+    known = [(units, price) for units, price in fills if price is not None]
+    if not known or len(known) < len(fills):
+        return None
+    paid = sum((units * price for units, price in known), Decimal())
+    return (paid / sum(units for units, _ in known)).quantize(PAISA)
+
+
+def reread(ticket: Ticket, book: Book) -> Ticket:
+    """A settled ticket with what has become of its orders since, also of those that had ended."""
+    return ticket.with_intents(tuple(as_booked(each, book) for each in ticket.intents), settled=ticket.settled)
 
 
 def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
@@ -48,10 +124,11 @@ def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
 
 def without_lost(ticket: Ticket) -> Ticket:
     """The ticket once its book can be believed: an order nobody could look up then never arrived."""
-    return ticket.with_intents(tuple(map(_unless_lost, ticket.intents)), settled=ticket.settled)
+    return ticket.with_intents(tuple(map(unless_lost, ticket.intents)), settled=ticket.settled)
 
 
-def _unless_lost(intent: Intent) -> Intent:
+def unless_lost(intent: Intent) -> Intent:
+    """The intent once its book can be believed: not sent, where nobody ever heard of it."""
     lost = intent.state is State.UNKNOWN and intent.order_id is None
     return intent.became(State.NOT_SENT, reason="never_arrived") if lost else intent
 
@@ -59,3 +136,8 @@ def _unless_lost(intent: Intent) -> Intent:
 def doubted(tickets: Iterable[Ticket]) -> list[Ticket]:
     """Settled ones of which an order may have been filled since."""
     return [ticket for ticket in tickets if ticket.settled and not ticket.certain]
+
+
+def worth_asking(tickets: Iterable[Ticket]) -> bool:
+    """Whether a book may know more of settled ones: brokers have told of fills after they told of an end."""
+    return any(ticket.settled and any(each.sent and not each.whole for each in ticket.intents) for ticket in tickets)

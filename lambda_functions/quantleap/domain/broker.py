@@ -214,17 +214,38 @@ class OrderRequest(NamedTuple):
 
 
 class OrderStatus(StrEnum):
-    """What the order book says of an order."""
+    """What the order book says of an order; `uncertain` when its word and its units contradict each other."""
 
     OPEN = "open"
     FILLED = "filled"
     PARTIAL = "partial"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
+    UNCERTAIN = "uncertain"
+
+
+def agreed(said: OrderStatus | None, quantity: int | None, filled: int | None) -> tuple[OrderStatus, int]:
+    """The status that a line's word and units bear out together, and the units filled.
+
+    `said` is None for a word that ends no order, units are None where the line does not say them. Units outrank the
+    word: an order is filled when all its units are.
+    """
+    if filled is None or filled > (quantity or filled):
+        untouched = filled is None and said in {None, OrderStatus.REJECTED}
+        return (said or OrderStatus.OPEN if untouched else OrderStatus.UNCERTAIN), 0
+    if filled and filled == quantity:
+        return OrderStatus.FILLED, filled
+    if said is None:
+        return (OrderStatus.PARTIAL if filled else OrderStatus.OPEN), filled
+    borne_out = said is OrderStatus.CANCELLED or (said is OrderStatus.REJECTED and not filled)
+    return (said if borne_out else OrderStatus.UNCERTAIN), filled
 
 
 class BookedOrder(NamedTuple):
-    """A line of the order book; `reason` is the broker's text of a rejection, `refusal` our word for it."""
+    """A line of the order book; `reason` is the broker's text of a rejection, `refusal` our word for it.
+
+    `status` and `filled` are as `agreed`; `quantity` is 0 where the line does not say it.
+    """
 
     order_id: str
     tag: str

@@ -203,7 +203,8 @@ class Decision(Model):
 class Intent(Model):
     """A stored decision to place one order, and what became of it.
 
-    Times are milliseconds after the boundary. `doubted` stays true of one whose answer never came, even when the
+    Times are milliseconds after the boundary. `reason` is a word of ours, `said` the broker's own text, which the log
+    shows and nobody else. `doubted` stays true of one whose answer never came, even when the
     order book told later.
     """
 
@@ -229,12 +230,13 @@ class Intent(Model):
     filled_quantity: int = 0
     average_price: Decimal | None = None
     reason: str | None = None
+    said: str | None = None
     doubted: bool = False
 
     @property
     def whole(self) -> bool:
-        """Whether everything it was for is done."""
-        return self.filled_quantity >= self.quantity
+        """Whether exactly what it was for is done: a book may show more, when an order was placed twice."""
+        return self.filled_quantity == self.quantity and not self.state.uncertain
 
     @property
     def acknowledged(self) -> bool:

@@ -1,7 +1,8 @@
 """When a broker's book may be believed for what it does not show."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
+from quantleap.domain.booking import Book
 from quantleap.domain.execution import Intent
 from quantleap.domain.ports import Timer
 from quantleap.services.gate import NS
@@ -19,10 +20,10 @@ class Belief:
         self._timer = timer
         self._whole_since_ns: int | None = None
 
-    def holds(self, book: Collection[str], known: Iterable[Intent]) -> bool:
+    def holds(self, book: Book, known: Iterable[Intent]) -> bool:
         """Whether what this look lacks is not there; `known` are all orders of the account that one knows of."""
         now_ns = self._timer.now_ns()
-        if any(intent.order_id is not None and intent.tag not in book for intent in known):
+        if any(intent.order_id is not None and not book.of(intent) for intent in known):
             self._whole_since_ns = None
             return False
         if self._whole_since_ns is None:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from quantleap.domain.account import Session
+from quantleap.domain.booking import Book
 from quantleap.domain.broker import (
     Answer,
-    BookedOrder,
     Broker,
     BrokerFailure,
     Instrument,
@@ -109,15 +109,15 @@ class Channel:
         with self._minding():
             self.broker.done(heard)
 
-    async def book(self) -> dict[str, BookedOrder]:
-        """The day's orders by tag, as they are now; raises a `BrokerFailure`."""
+    async def book(self) -> Book:
+        """The day's orders as they are now; raises a `BrokerFailure`."""
         await self._keep_pace(Budget(self.broker.capability.reads), self.read_s)
         await self.book_line.open()
         answer = self.book_line.write(self.book_payload)
         self.read_s.append(self._now_s())
         heard = await self._heard(answer, self.book_line)
         with self._minding():
-            return {order.tag: order for order in self.broker.orders(heard)}
+            return Book(self.broker.orders(heard))
 
     async def _heard(self, answer: Awaitable[Answer], line: Line) -> Answer:
         try:

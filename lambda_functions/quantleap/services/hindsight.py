@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from quantleap.domain import booking
 from quantleap.domain.account import Session
+from quantleap.domain.booking import Book
 from quantleap.domain.broker import BrokerFailure
 from quantleap.domain.clock import IST
 from quantleap.domain.closing import Claim
@@ -40,9 +41,9 @@ def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> 
 
 
 async def look_again(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
-    """Claims with what is known now of every order that was not certain when its run ended, or died; it is stored.
+    """Claims with what is known now of every order that was not filled whole when its run ended, or died; it is stored.
 
-    Where a book cannot be read or believed the order stays uncertain, and nothing of its strategy is closed.
+    Where a book cannot be read or believed an uncertain order stays so, and nothing of its strategy is closed.
     """
     inherited = await inherit(desk, errand, claims)
     return await keep(desk, claims, await _asked(desk, errand, inherited))
@@ -53,11 +54,11 @@ async def _asked(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequenc
     by_account: dict[Name, list[Ticket]] = defaultdict(list)
     for ticket in (each for claim in claims for each in claim.tickets if day_of(each.run_id) == today):
         by_account[roster.name(ticket)].append(ticket)  # a book shows the orders of its day alone
-    doubted = {name: tickets for name, tickets in by_account.items() if booking.doubted(tickets)}
-    if not doubted:
+    asked = {name: tickets for name, tickets in by_account.items() if booking.worth_asking(tickets)}
+    if not asked:
         return claims
-    sessions = await asyncio.to_thread(desk.vault.sessions, doubted.keys())
-    readable = ((tickets, sessions[name]) for name, tickets in doubted.items() if name in sessions)
+    sessions = await asyncio.to_thread(desk.vault.sessions, asked.keys())
+    readable = ((tickets, sessions[name]) for name, tickets in asked.items() if name in sessions)
     seen = await asyncio.gather(*(_look(desk, errand, *each) for each in readable))
     known = {(ticket.run_id, ticket.name): ticket for tickets in seen for ticket in tickets}
     return [claim.after(known) for claim in claims]
@@ -73,7 +74,10 @@ async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: 
             async with asyncio.timeout(max(SEEN_AT_LEAST_S, min(SEEN_WITHIN_S, left_s))):
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
-                    tickets = await _seen(channel, tickets, belief)
+                    book = await _book(channel)
+                    if book is None:
+                        continue
+                    tickets = _seen(book, tickets, belief)
                     if not booking.doubted(tickets):
                         break
                     await _take_back(channel, tickets)
@@ -82,11 +86,14 @@ async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: 
     return tickets
 
 
-async def _seen(channel: Channel, tickets: Sequence[Ticket], belief: Belief) -> Sequence[Ticket]:
+async def _book(channel: Channel) -> Book | None:
     try:
-        book = await channel.book()
+        return await channel.book()
     except BrokerFailure:
-        return tickets
+        return None
+
+
+def _seen(book: Book, tickets: Sequence[Ticket], belief: Belief) -> Sequence[Ticket]:
     seen = [booking.reread(ticket, book) for ticket in tickets]
     believed = belief.holds(book, (intent for ticket in seen for intent in ticket.intents))
     return [booking.without_lost(ticket) for ticket in seen] if believed else seen

@@ -6,14 +6,14 @@ taken back, so that nothing fills after the last word on it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from quantleap.domain.booking import as_booked
-from quantleap.domain.broker import Answer, BookedOrder, BrokerFailure, SessionExpired, Unknown
+from quantleap.domain.booking import Book, as_booked
+from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Timer
 from quantleap.domain.trading import Side
@@ -246,7 +246,7 @@ class Trader:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
         return await self._adopt() is not None
 
-    async def _adopt(self) -> Mapping[str, BookedOrder] | None:
+    async def _adopt(self) -> Book | None:
         try:
             booked = await self.channel.book()
         except BrokerFailure:
@@ -275,7 +275,7 @@ class Trader:
         self._end([each for each in self.pending if each.strategy in lost], "hedge_failed")
 
     async def _try(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None) -> None:
-        retries = Retries(intent.intent_id)
+        retries, again = Retries(intent.intent_id), False
         while True:
             try:
                 answer = answer or await self._send(intent, gate)
@@ -283,15 +283,15 @@ class Trader:
                     return
                 order_id = await self.channel.placed(answer)
             except Unknown as failure:
-                await self._look_up(intent, failure)
+                await self._look_up(intent, failure, again=again)
                 return
             except BrokerFailure as failure:
                 wait = retries.wait_s(failure) if failure.retry else None
                 if wait is None:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
-                    self._note(intent, state, reason=failure.reason)
+                    self._note(intent, state, reason=failure.reason, said=failure.text)
                     return
-                answer = None
+                answer, again = None, True
                 await asyncio.sleep(wait)
                 if not await self._may_go_on():
                     return
@@ -317,14 +317,18 @@ class Trader:
         self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary())
         return answer
 
-    async def _look_up(self, intent: Intent, failure: Unknown) -> None:
-        """Ask the book for an order nobody answered for; where it does not answer either, send nothing more."""
-        self._note(intent, State.UNKNOWN, reason=failure.text, doubted=True)
+    async def _look_up(self, intent: Intent, failure: Unknown, *, again: bool) -> None:
+        """Ask the book for an order nobody answered for; where it does not answer either, send nothing more.
+
+        A broker may keep a line of what it turned away: of an order sent `again` that is not the last word.
+        """
+        self._note(intent, State.UNKNOWN, reason=failure.reason, said=failure.text, doubted=True)
         readable = False
         for wait in LOOKS_S:
             await asyncio.sleep(wait)
             readable = await self.read_book() or readable
-            if self.intents[intent.intent_id].state is not State.UNKNOWN:
+            state = self.intents[intent.intent_id].state
+            if state.placed or (state is not State.UNKNOWN and not again):
                 return
         if not readable:
             self.give_up(UNREADABLE)

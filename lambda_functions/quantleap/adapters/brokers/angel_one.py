@@ -40,6 +40,7 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.capabilities import (
     AlgoId,
@@ -332,10 +333,9 @@ def _data(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    filled, reason = reading.whole(line.get("filledshares")), reading.text(line.get("text"))
-    status = STATUSES.get(reading.text(line.get("status")).lower())
-    if status is None:
-        status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
+    quantity, reason = reading.units(line.get("quantity")), reading.text(line.get("text"))
+    said = STATUSES.get(reading.text(line.get("status")).lower())
+    status, filled = agreed(said, quantity, reading.units(line.get("filledshares")))
     return BookedOrder(
         order_id=reading.text(line.get("orderid")),
         tag=reading.text(line.get("ordertag")),
@@ -344,7 +344,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         average_price=reading.price(line.get("averageprice")),
         reason=reason or None,
         symbol=reading.text(line.get("tradingsymbol")),
-        quantity=reading.whole(line.get("quantity")),
+        quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
     )

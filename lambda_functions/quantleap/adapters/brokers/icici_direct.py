@@ -38,6 +38,7 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.capabilities import (
     AlgoId,
@@ -112,14 +113,13 @@ NOTHING_FOUND = ("no data found", "no record")
 
 STATUSES = {
     "executed": OrderStatus.FILLED,
-    "partially executed": OrderStatus.PARTIAL,
     "rejected": OrderStatus.REJECTED,
     "cancelled": OrderStatus.CANCELLED,
     "expired": OrderStatus.CANCELLED,
     "partially executed and expired": OrderStatus.CANCELLED,
     "partially executed and cancelled": OrderStatus.CANCELLED,
 }
-"""Any other status is of an order still working with nothing filled."""
+"""Statuses that end an order; any other is one still working."""
 
 
 class IciciDirect:
@@ -335,23 +335,33 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    """A line says what is pending and cancelled; what is filled is the rest, and only of an order that fills."""
     said = reading.text(line.get("status"))
-    status = STATUSES.get(said.lower(), OrderStatus.OPEN)
-    quantity, left = (reading.whole(line.get(f"{kind}quantity")) for kind in ("", "pending_"))
-    filled = max(quantity - left - reading.whole(line.get("cancelled_quantity")), 0)
+    quantity = reading.units(line.get("quantity"))
+    status, filled = agreed(STATUSES.get(said.lower()), quantity, _filled(line, said.lower()))
     return BookedOrder(
         order_id=reading.text(line.get("order_id")),
         tag=reading.text(line.get("user_remark")),
         status=status,
-        filled=filled if "executed" in said.lower() else 0,
+        filled=filled,
         average_price=reading.price(line.get("average_price")),
         reason=said if status is OrderStatus.REJECTED else None,
         symbol=breeze.symbol(line),
-        quantity=quantity,
+        quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=Refused.reason if status is OrderStatus.REJECTED else None,
     )
+
+
+def _filled(line: Mapping[str, Any], said: str) -> int | None:
+    """A line says what is pending and cancelled; what is filled is the rest, and only of an order that fills.
+
+    None where the numbers do not add up, or contradict the word.
+    """
+    whole, *gone = (reading.units(line.get(f"{kind}quantity")) for kind in ("", "pending_", "cancelled_"))
+    left = None if whole is None or None in gone else whole - sum(each or 0 for each in gone)
+    if "executed" in said:
+        return None if left is None or left < 0 else left
+    return None if left and STATUSES.get(said) is OrderStatus.CANCELLED else 0
 
 
 def _position(line: Mapping[str, Any]) -> Position:

@@ -14,6 +14,7 @@ from quantleap.domain.broker import (
     OrderStatus,
     Position,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.trading import Product
@@ -27,6 +28,7 @@ OUR_PRODUCTS = {word: product for product, word in PRODUCTS.items()}
 STATUSES = {
     "COMPLETE": OrderStatus.FILLED,
     "TRADED": OrderStatus.FILLED,
+    "TRADE CONFIRMED": OrderStatus.FILLED,
     "REJECTED": OrderStatus.REJECTED,
     "CANCELLED": OrderStatus.CANCELLED,
     "CANCELLED AMO": OrderStatus.CANCELLED,
@@ -57,10 +59,9 @@ def name(instrument: Instrument) -> str:
 
 def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
     """A line of the order book; mStock shows the tag as a list of one."""
-    filled, reason = reading.whole(line.get("filled_quantity")), reading.text(line.get("status_message"))
-    status = STATUSES.get(reading.text(line.get("status")).upper())
-    if status is None:
-        status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
+    quantity, reason = reading.units(line.get("quantity")), reading.text(line.get("status_message"))
+    said = STATUSES.get(reading.text(line.get("status")).upper())
+    status, filled = agreed(said, quantity, reading.units(line.get("filled_quantity")))
     return BookedOrder(
         order_id=reading.text(line.get("order_id")),
         tag=reading.text(line.get("tag")) or reading.text(reading.within(line, "tag", 0)),
@@ -69,7 +70,7 @@ def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
         average_price=reading.price(line.get("average_price")),
         reason=reason or None,
         symbol=reading.text(line.get("tradingsymbol")),
-        quantity=reading.whole(line.get("quantity")),
+        quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=vocabulary.failure(reason).reason if status is OrderStatus.REJECTED else None,
     )

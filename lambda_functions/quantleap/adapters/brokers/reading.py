@@ -26,7 +26,9 @@ MOST_BYTES = 64 * 1024 * 1024
 LONGEST = 16_384
 """Characters of a text; tokens have some thousand, everything else fewer."""
 
-WHOLE = re.compile(r"-?\d{1,12}(\.0{1,6})?", re.ASCII)
+WHOLE = re.compile(r"(-?\d{1,12}|-?\d{1,3}(,\d{2,3}){1,4})(\.0{1,6})?", re.ASCII)
+"""Digits, or groups of them with commas as India or the West sets them."""
+
 NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 type Row = Mapping[str, Any]
@@ -98,9 +100,19 @@ def order_id(value: object) -> str:
 
 
 def whole(value: object) -> int:
-    """Units, 0 where there is no whole number."""
+    """A whole number, 0 where there is none."""
+    return _number(value) or 0
+
+
+def units(value: object) -> int | None:
+    """Units of an order; None where there is no such number, which is not the same as 0."""
+    found = _number(value)
+    return found if found is not None and found >= 0 else None
+
+
+def _number(value: object) -> int | None:
     found = text(value).strip()
-    return int(Decimal(found)) if WHOLE.fullmatch(found) else 0
+    return int(Decimal(found.replace(",", ""))) if WHOLE.fullmatch(found) else None
 
 
 def amount(value: object) -> Decimal | None:

@@ -36,6 +36,7 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.capabilities import (
     AlgoId,
@@ -95,7 +96,8 @@ NOWHERE = "https://broker.invalid"
 """An address that is nobody's (RFC 2606)."""
 
 PRODUCTS = {product.value.lower(): product for product in Product}
-STATUSES = {status.value: status for status in OrderStatus}
+STATUSES = {each.value: each for each in (OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED)}
+"""Statuses that end an order; any other is one still working."""
 
 
 class Simulated:
@@ -252,17 +254,18 @@ def _result(answer: Answer) -> object:
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    status = STATUSES.get(reading.text(line.get("status")), OrderStatus.OPEN)
+    quantity, said = reading.units(line.get("units")), STATUSES.get(reading.text(line.get("status")))
+    status, filled = agreed(said, quantity, reading.units(line.get("filled")))
     reason, code = reading.text(line.get("reason")), reading.text(line.get("code"))
     return BookedOrder(
         order_id=reading.text(line.get("order_id")),
         tag=reading.text(line.get("tag")),
         status=status,
-        filled=reading.whole(line.get("filled")),
+        filled=filled,
         average_price=reading.price(line.get("average")),
         reason=reason or None,
         symbol=reading.text(line.get("symbol")),
-        quantity=reading.whole(line.get("units")),
+        quantity=quantity or 0,
         limit_price=reading.price(line.get("limit")),
         refusal=VOCABULARY.failure(reason, code).reason if status is OrderStatus.REJECTED else None,
     )

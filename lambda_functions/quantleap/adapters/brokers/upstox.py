@@ -37,6 +37,7 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.capabilities import (
     AlgoId,
@@ -352,10 +353,9 @@ def _data(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    filled, reason = reading.whole(line.get("filled_quantity")), reading.text(line.get("status_message"))
-    status = STATUSES.get(reading.text(line.get("status")).lower())
-    if status is None:
-        status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
+    quantity, reason = reading.units(line.get("quantity")), reading.text(line.get("status_message"))
+    said = STATUSES.get(reading.text(line.get("status")).lower())
+    status, filled = agreed(said, quantity, reading.units(line.get("filled_quantity")))
     return BookedOrder(
         order_id=reading.text(line.get("order_id")),
         tag=reading.text(line.get("tag")),
@@ -364,7 +364,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         average_price=reading.price(_exact(line.get("average_price"))),
         reason=reason or None,
         symbol=reading.text(line.get("trading_symbol") or line.get("tradingsymbol")),
-        quantity=reading.whole(line.get("quantity")),
+        quantity=quantity or 0,
         limit_price=reading.price(_exact(line.get("price"))),
         refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
     )

@@ -37,6 +37,7 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
     Vocabulary,
+    agreed,
 )
 from quantleap.domain.capabilities import (
     AlgoId,
@@ -336,10 +337,9 @@ def _book(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _booked(line: Mapping[str, Any]) -> BookedOrder:
-    filled, reason = reading.whole(line.get("fillshares")), reading.text(line.get("rejreason"))
-    status = STATUSES.get(reading.text(line.get("status")).upper().replace("_", " "))
-    if status is None:
-        status = OrderStatus.PARTIAL if filled else OrderStatus.OPEN
+    quantity, reason = reading.units(line.get("qty")), reading.text(line.get("rejreason"))
+    said = STATUSES.get(reading.text(line.get("status")).upper().replace("_", " "))
+    status, filled = agreed(said, quantity, _filled(line, quantity))
     return BookedOrder(
         order_id=reading.text(line.get("norenordno")),
         tag=reading.text(line.get("remarks")),
@@ -348,10 +348,18 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         average_price=reading.price(line.get("avgprc")),
         reason=reason or None,
         symbol=reading.text(line.get("tsym")),
-        quantity=reading.whole(line.get("qty")),
+        quantity=quantity or 0,
         limit_price=reading.price(line.get("prc")),
         refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
     )
+
+
+def _filled(line: Mapping[str, Any], quantity: int | None) -> int | None:
+    """What the line says is filled, or what is left of it once the units it says were cancelled are taken off."""
+    filled, cancelled = reading.units(line.get("fillshares")), reading.units(line.get("cancelqty"))
+    if filled is not None or not quantity or not cancelled:
+        return filled
+    return quantity - cancelled if cancelled <= quantity else None
 
 
 def _position(line: Mapping[str, Any]) -> Position:

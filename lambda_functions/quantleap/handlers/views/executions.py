@@ -91,7 +91,7 @@ def _ticket(ticket: Ticket) -> Body:
         "subscription_id": ticket.subscription_id,
         "client_id": ticket.client_id,
         "broker_id": ticket.broker_id,
-        "settled": ticket.settled,
+        "settled": ticket.certain,
         "skipped": ticket.skipped,
         "orders": [_order(intent) for intent in ticket.intents],
     }
