@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("sockets and TLS: send, receive, find whole answers", ("adapters/lines.py",)),
+    Part("sockets and TLS: send, receive, find whole answers", ("adapters/lines.py", "adapters/answers.py")),
     Part("bytes of a request: form, headers", ("urllib/parse.py", "adapters/brokers/zerodha.py")),
     Part("answers and order books read", ("adapters/brokers/", "json/")),
     Part("notes of what became of an order", ("pydantic/", "copy.py", "domain/execution.py")),

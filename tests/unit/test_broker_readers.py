@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quantleap.adapters.brokers import reading
 from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
@@ -128,6 +129,48 @@ def test_a_huge_answer_is_read_without_harm(broker: Broker) -> None:
         archive.writestr("list.txt", b"a," * 40_000_000)
     for body in (bomb.getvalue(), gzip.compress(b"a," * 40_000_000, 1)):
         assert isinstance(outcome(broker.instruments, Answer(200, {}, body)), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("said", "rupees"),
+    [
+        ("725.0500000000002", "725.05"),
+        (Decimal("725.0500000000002"), "725.05"),
+        (Decimal("0.299999999999999988897769753748434595763683319091796875"), "0.3"),
+        ("99.9999999999", "100"),
+        ("-1,234.5600000000001", "-1234.56"),
+        (Decimal("1E+2"), "100"),
+        (Decimal("1E-9"), "0"),
+        ("725.053846", "725.053846"),
+        ("725.0538461538", "725.053846"),
+        ("725.50", "725.50"),
+        (1300, "1300"),
+    ],
+)
+def test_money_with_the_dust_of_binary_fractions_is_rounded(said: object, rupees: str) -> None:
+    assert str(reading.amount(said)) == rupees
+
+
+@pytest.mark.parametrize("said", ["", "12.", ".5", "1e5", "NaN", "Infinity", Decimal("NaN"), Decimal("1E+400"), None])
+def test_what_is_no_money_is_none(said: object) -> None:
+    assert reading.amount(said) is None
+
+
+@given(st.floats(min_value=-1e6, max_value=1e6))
+def test_every_number_of_a_broker_is_read_to_the_millionth(number: float) -> None:
+    for said in (repr(number), f"{number:.40f}"):
+        if "e" not in said:
+            found = reading.amount(Decimal(said))
+            assert found is not None
+            assert abs(found - Decimal(said)) <= Decimal("0.0000005")
+
+
+def test_a_list_that_was_cut_is_no_list() -> None:
+    whole = gzip.compress(b"a,b\n" * 1000)
+
+    assert reading.gunzipped(whole) == b"a,b\n" * 1000
+    with pytest.raises(ValueError, match="damaged"):
+        reading.gunzipped(whole[:-9])
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,20 @@
 """The client of logins and lists against a real server on loopback that answers as it is told."""
 
+import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import sleep
 
 import pytest
 
+from bench import certificates
 from quantleap.adapters import http
 from quantleap.adapters.http import UrllibHttp
-from quantleap.domain.broker import Answer, NotSent, Request, Unknown
+from quantleap.domain.broker import Answer, BadInput, NotSent, Request, Unknown
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Id: 7\r\n\r\n{}"
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -139,3 +143,55 @@ def test_nobody_listening_is_certainly_not_sent() -> None:
 
     with pytest.raises(NotSent):
         ask(f"http://127.0.0.1:{port}")
+
+
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+def test_the_answer_is_the_one_after_the_interim_ones() -> None:
+    with serving(saying(INTERIM + INTERIM + OK)) as base_url:
+        assert ask(base_url) == Answer(200, {"content-length": "2", "x-id": "7"}, b"{}")
+
+
+@pytest.mark.parametrize("status", [b"101 Switching", b"600 Odd"])
+def test_what_is_no_final_answer_is_unknown(status: bytes) -> None:
+    with serving(saying(OK.replace(b"200 OK", status))) as base_url, pytest.raises(Unknown):
+        ask(base_url)
+
+
+def packed(coding: bytes, body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (coding, len(body)) + body
+
+
+def test_a_packed_answer_is_unpacked_though_nobody_asked_for_it() -> None:
+    with serving(saying(packed(b"gzip", gzip.compress(b"{}")))) as base_url:
+        assert ask(base_url).body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [packed(b"br", b"{}"), packed(b"gzip", b"{}"), packed(b"gzip", gzip.compress(b"a,b\n1,2\n")[:-9])],
+    ids=["a coding we cannot read", "not packed", "cut"],
+)
+def test_an_answer_that_cannot_be_unpacked_is_unknown(answer: bytes) -> None:
+    with serving(saying(answer)) as base_url, pytest.raises(Unknown):
+        ask(base_url)
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: b", "\u20b9"])
+def test_a_header_that_cannot_be_sent_is_refused(token: str) -> None:
+    with serving(saying(OK)) as base_url, pytest.raises(BadInput):
+        UrllibHttp().send(Request("GET", base_url, "/list", {"Authorization": token}, b""))
+
+
+def test_a_server_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+    files = certificates.make(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.chain, files.key)
+
+    def shake_hands(connection: socket.socket) -> None:
+        with suppress(OSError):
+            tls.wrap_socket(connection, server_side=True).close()
+
+    with serving(shake_hands) as base_url, pytest.raises(NotSent):
+        ask(base_url.replace("http:", "https:"))

@@ -7,19 +7,28 @@ import asyncio
 import select
 import socket
 import ssl
+from asyncio.staggered import staggered_race
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httptools
 import uvloop
 
+from quantleap.adapters.answers import AnswerReader
+from quantleap.adapters.heads import checked
 from quantleap.domain.broker import Answer, NotSent, Request, Unknown
 
-MOST_BYTES = 8 * 1024 * 1024
-"""An order book of thousands of lines is under 2 MB; more than this is no answer to trust."""
-
 CONNECT_TIMEOUT_S = 5.0
+NEXT_ADDRESS_AFTER_S = 1.0
+"""When the host's next address is called beside one that is silent; RFC 8305 allows up to two seconds.
+
+Its 0.25 s are of TCP alone. Here an address counts once TLS is up, and hundreds of accounts open at the same time.
+"""
+
 AT_ONCE = 65_536
+WITHOUT_CONTENT = {"GET", "DELETE"}
+"""Methods that say nothing of a length when there is no body."""
+
 NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """A socket that never waits says so."""
 
@@ -28,12 +37,14 @@ new_loop = uvloop.new_event_loop
 
 
 def prepare(request: Request) -> bytes:
-    """The request as it goes over the wire, complete."""
-    lines = [f"{request.method} {urlsplit(request.base_url).path}{request.target} HTTP/1.1"]
-    lines.append(f"Host: {urlsplit(request.base_url).netloc}")
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    lines.append(f"Content-Length: {len(request.body)}")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + request.body
+    """The request as it goes over the wire, complete; `BadInput` where a header would break it."""
+    base = urlsplit(checked(request).base_url)
+    headers = {"Host": base.netloc, "Accept-Encoding": "identity", **request.headers}
+    if request.body or request.method not in WITHOUT_CONTENT:
+        headers["Content-Length"] = str(len(request.body))
+    lines = [f"{request.method} {base.path}{request.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + request.body
 
 
 class Address(NamedTuple):
@@ -101,26 +112,40 @@ class AsyncLine:
 
 
 async def _connected(address: Address) -> socket.socket:
-    """A socket to the first address of the host that answers, with TLS where it is wanted."""
+    """A socket to the address of the host that answers first, with TLS where it is wanted.
+
+    One that is silent keeps its chance while the next ones get theirs, all within the time there is.
+    """
+    attempts = [partial(_called, family, at, address) for family, at in await looked_up(address)]
+    each_s = min(NEXT_ADDRESS_AFTER_S, CONNECT_TIMEOUT_S / max(1, len(attempts)))
+    connected: socket.socket | None
+    connected, _, errors = await staggered_race(attempts, each_s)
+    if connected is None:
+        raise next((error for error in errors if error is not None), OSError("the host has no address"))
+    return connected
+
+
+async def looked_up(address: Address) -> list[tuple[int, Any]]:
+    """The families and addresses of a host, the likeliest first."""
     found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    for place, (family, kind, protocol, _, at) in enumerate(found, 1):
-        raw = socket.socket(family, kind, protocol)
-        try:
-            return await _called(raw, at, address)
-        except BaseException as error:
-            raw.close()
-            if place == len(found) or not isinstance(error, OSError):
-                raise
-    raise OSError("the host has no address")
+    return [(family, at) for family, _, _, _, at in found]
 
 
-async def _called(raw: socket.socket, at: Any, address: Address) -> socket.socket:  # noqa: ANN401 - differs by family
-    raw.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    await asyncio.get_running_loop().sock_connect(raw, at)
-    if address.tls is None:
-        return raw
-    secured = address.tls.wrap_socket(raw, server_hostname=address.host, do_handshake_on_connect=False)
+async def _called(family: int, at: Any, address: Address) -> socket.socket:  # noqa: ANN401 - differs by family
+    raw = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        raw.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(raw, at)
+        return raw if address.tls is None else await _secured(raw, address.tls, address.host)
+    except BaseException:
+        raw.close()
+        raise
+
+
+async def _secured(raw: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    """Ends of the connection that TLS does not vouch for are errors: they may be anybody's, in the midst of a body."""
+    secured = tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
     try:
         await _shake_hands(secured)
     except BaseException:
@@ -150,7 +175,7 @@ async def _readable(one: socket.socket) -> None:
 
 
 class _Talk:
-    """Reads answers with httptools, whose callbacks the `on_` methods are."""
+    """An open connection; each request gets a reader of its own for its answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -159,9 +184,8 @@ class _Talk:
         self._came = select.poll()
         self._came.register(connection, select.POLLIN)
         self._waiting: asyncio.Future[Answer] | None = None
+        self._reader = AnswerReader()
         self.is_open = True
-        self._parser = httptools.HttpResponseParser(self)
-        self._begin()
 
     def ask(self, payload: bytes) -> asyncio.Future[Answer]:
         """Hand all of it to the system at once, or nobody knows how much of it arrived.
@@ -176,12 +200,16 @@ class _Talk:
         if not self.is_open:
             message = "the connection was closed"
             raise NotSent(message)
-        self._waiting = answer = self._loop.create_future()
         try:
-            if self._connection.send(payload) != len(payload):
-                self.end("not sent as a whole")
-        except OSError as error:
-            self.end(f"connection lost: {type(error).__name__}")
+            sent = self._connection.send(payload)
+        except OSError as error:  # nothing was handed over, or over TLS no record that anybody could read
+            self.end("not sent")
+            message = f"connection lost: {type(error).__name__}"
+            raise NotSent(message) from None
+        self._reader = AnswerReader()
+        self._waiting = answer = self._loop.create_future()
+        if sent != len(payload):
+            self.end("not sent as a whole")
         return answer
 
     def end(self, why: str) -> None:
@@ -194,35 +222,6 @@ class _Talk:
         if waiting is not None and not waiting.done():
             waiting.set_exception(Unknown(why))
 
-    def on_message_begin(self) -> None:
-        """A second answer to one request must not pass for the answer to the next."""
-        if self._waiting is None:
-            self.end("an answer nobody asked for")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-        if len(self._body) > MOST_BYTES:
-            self.end("the answer is too large")
-
-    def on_message_complete(self) -> None:
-        if not self.is_open:
-            return
-        answer = Answer(self._parser.get_status_code(), self._headers, bytes(self._body))
-        stays = self._parser.should_keep_alive()
-        waiting, self._waiting = self._waiting, None
-        self._begin()
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
-        if not stays:
-            self.end("the broker closes after this answer")
-
-    def _begin(self) -> None:
-        self._headers: dict[str, str] = {}
-        self._body = bytearray()
-
     def _read(self) -> None:
         """Take what has come; what is left in the system makes this be called again."""
         try:
@@ -233,11 +232,18 @@ class _Talk:
             return
         except OSError as error:
             self.end(f"connection lost: {type(error).__name__}")
-        except httptools.HttpParserError as error:
-            self.end(f"not HTTP: {type(error).__name__}")
+        except Unknown as doubt:
+            self.end(doubt.text)
 
     def _take(self, data: bytes) -> None:
-        if data:
-            self._parser.feed_data(data)
-        else:
-            self.end("connection lost: closed by the broker")
+        if self._waiting is None:
+            self.end("an answer nobody asked for" if data else "closed by the broker")
+            return
+        answer = self._reader.feed(data) if data else self._reader.ended()
+        if answer is None:
+            return
+        waiting, self._waiting = self._waiting, None
+        if not waiting.done():
+            waiting.set_result(answer)
+        if not self._reader.reusable:
+            self.end("the broker closes after this answer")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from quantleap.adapters.packing import GZIP, inflated
 from quantleap.domain.broker import Answer, Instrument, RateLimited, Unknown
 from quantleap.domain.contracts import Contract
 
@@ -29,7 +30,13 @@ LONGEST = 16_384
 WHOLE = re.compile(r"(-?\d{1,12}|-?\d{1,3}(,\d{2,3}){1,4})(\.0{1,6})?", re.ASCII)
 """Digits, or groups of them with commas as India or the West sets them."""
 
-NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
+LONGEST_FRACTION = 400
+"""Digits; as many as a binary fraction may be written with."""
+
+NUMBER = re.compile(rf"-?\d{{1,12}}(\.\d{{1,{LONGEST_FRACTION}}})?", re.ASCII)
+
+FINEST = Decimal("0.000001")
+"""Rupees finer than this are the dust of somebody's binary fractions: over a million units it is one rupee."""
 
 type Row = Mapping[str, Any]
 
@@ -116,9 +123,21 @@ def _number(value: object) -> int | None:
 
 
 def amount(value: object) -> Decimal | None:
-    """Rupees, which may be negative; None where there is no number."""
-    found = text(value).strip().replace(",", "")
-    return Decimal(found) if NUMBER.fullmatch(found) else None
+    """Rupees, which may be negative, to the millionth; None where there is no number."""
+    written = _written(value).strip().replace(",", "")
+    return rounded(Decimal(written)) if NUMBER.fullmatch(written) else None
+
+
+def rounded(number: Decimal) -> Decimal:
+    """Without the dust of binary fractions, and without the noughts that rounding leaves."""
+    to_the_finest = number.quantize(FINEST)
+    return number if to_the_finest == number else Decimal(f"{to_the_finest:f}".rstrip("0")) + 0
+
+
+def _written(value: object) -> str:
+    """A number of JSON in digits, however small or round: `1E+2` is 100."""
+    small = isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < LONGEST_FRACTION
+    return f"{value:f}" if small else text(value)
 
 
 def price(value: object) -> Decimal | None:
@@ -159,11 +178,8 @@ def unzipped(body: bytes) -> bytes:
 
 
 def gunzipped(body: bytes) -> bytes:
-    """A gzip body unpacked, any other as it is; `ValueError` beyond `MOST_BYTES`."""
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    return _whole_of(unpacking.decompress(body, MOST_BYTES + 1))
+    """A gzip body unpacked, any other as it is; `ValueError` for a damaged one, or one beyond `MOST_BYTES`."""
+    return inflated(body, GZIP, MOST_BYTES) if body.startswith(b"\x1f\x8b") else body
 
 
 def table(body: bytes) -> Iterator[dict[str, str]]:
