@@ -41,6 +41,14 @@ class PowerCut(BaseException):
     """The process is gone; no `except Exception` may hold it."""
 
 
+class Hangs[R](Exception):
+    """Of a call in a thread: it takes so long before it comes to what `then` does."""
+
+    def __init__(self, seconds: float, then: Callable[[], R]) -> None:
+        super().__init__(seconds)
+        self.seconds, self.then = seconds, then
+
+
 class _Jump(selectors.DefaultSelector):
     """Never waits: tells the loop how far time would have moved."""
 
@@ -76,9 +84,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[R] = self.create_future()
         try:
             future.set_result(func(*args))
+        except Hangs as hang:
+            self.call_later(hang.seconds, _end, future, hang.then)
         except Exception as error:  # noqa: BLE001 - what a thread would hand on
             future.set_exception(error)
         return future
+
+
+def _end[R](future: asyncio.Future[R], then: Callable[[], R]) -> None:
+    if future.cancelled():
+        return  # the thread goes on, and nobody hears of it
+    try:
+        future.set_result(then())
+    except Exception as error:  # noqa: BLE001 - what a thread would hand on
+        future.set_exception(error)
 
 
 def play[R](work: Callable[[], Awaitable[R]], start: datetime) -> R:
@@ -359,7 +378,7 @@ class FakeDesk:
         if held["token"] != token:
             message = "fenced"
             raise Conflict(message, code="fenced")
-        held["armed_until"] = until
+        held["armed_until"] = max(until, held.get("armed_until", until))
         self._power.step()
 
     def write_tickets(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
@@ -524,6 +543,7 @@ def a_desk(store: Store, broker: FakeZebu, power: Power | None = None, timing: T
     halts: Any = FakeHalts(store, power)
     return Desk(
         runs=ports,
+        leases=ports,
         plans=ports,
         baskets=ports,
         subscriptions=ports,

@@ -112,6 +112,19 @@ def test_a_worker_whose_lease_was_taken_cannot_arm_and_its_successor_knows_what_
         runs.arm(RUN, 0, first.token, AT + timedelta(seconds=4))
 
 
+def test_a_renewal_that_is_repeated_or_arrives_late_takes_no_time_away_from_a_later_one(runs: TableRuns) -> None:
+    token = runs.take_lease(RUN, 0, "one", 0, AT, ENDS).token
+    for seconds in (2, 2, 3.5, 4, 3.5, 2):
+        runs.arm(RUN, 0, token, AT + timedelta(seconds=seconds))
+
+    assert runs.take_lease(RUN, 0, "one", 1, AT, ENDS).armed_until == AT + timedelta(seconds=4)
+
+
+def test_nobody_arms_a_lease_that_nobody_took(runs: TableRuns) -> None:
+    with pytest.raises(Conflict):
+        runs.arm(RUN, 0, 1, AT)
+
+
 def test_a_ticket_taken_over_is_settled_by_the_successor_alone(runs: TableRuns) -> None:
     mine, theirs = a_ticket().served_under(1), a_ticket().served_under(2)
     runs.write_tickets([mine])

@@ -98,9 +98,9 @@ def test_a_book_that_cannot_be_read_keeps_sells_from_going_out() -> None:
 
 def test_a_lease_that_cannot_be_renewed_stops_the_sending_and_is_a_fault() -> None:
     store = a_store(1)
-    broker = FakeZebu(behave=lambda _order, _count: Behaviour(latency_s=1.5))
+    broker = FakeZebu(behave=lambda _order, _count: Behaviour(latency_s=2.1))
     desk = a_desk(store, broker)
-    arm = desk.runs.arm
+    arm = desk.leases.arm
     armed: list[Any] = []
 
     def once(*lease: Any) -> None:
@@ -109,7 +109,7 @@ def test_a_lease_that_cannot_be_renewed_stops_the_sending_and_is_a_fault() -> No
         armed.append(lease)
         arm(*lease)
 
-    desk.runs.arm = once  # type: ignore[method-assign,assignment]  # the table fails after the first renewal
+    desk.leases.arm = once  # type: ignore[method-assign,assignment]  # the table fails after the first renewal
 
     with pytest.raises(BaseExceptionGroup):
         play(lambda: serve(desk, an_errand()), WARM)

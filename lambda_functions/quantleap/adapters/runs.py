@@ -153,18 +153,23 @@ class TableRuns:
         return Lease(item["version"], datetime.fromisoformat(armed) if armed else None)
 
     def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
-        """Allow this holder to send until then; raises `Conflict` when somebody took the lease over."""
+        """Allow this holder to send until then, at least; raises `Conflict` when somebody took the lease over.
+
+        The time only grows: a write that hung and arrives after a later one must not take that one's time away, for a
+        successor trusts it. One that is repeated finds what it wrote itself.
+        """
         try:
             self._table.update(
                 keys.lease(run_id, shard),
                 "SET armed_until = :until",
-                "version = :token",
+                "version = :token AND (attribute_not_exists(armed_until) OR armed_until < :until)",
                 until=until.isoformat(),
                 token=token,
             )
-        except ConditionFailed:
-            message = "another worker took this shard over"
-            raise Conflict(message, code="fenced") from None
+        except ConditionFailed as failure:
+            if failure.old is None or failure.old["version"] != token:
+                message = "another worker took this shard over"
+                raise Conflict(message, code="fenced") from None
 
     def adopt_ticket(self, ticket: Ticket) -> Ticket:
         """Store a ticket, or return the one already stored."""

@@ -347,9 +347,6 @@ class Runs(RunRecords, DayRuns, Protocol):
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive."""
 
-    def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
-        """Allow this holder to send until then; raises `Conflict` when somebody took the lease over."""
-
     def adopt_ticket(self, ticket: Ticket) -> Ticket:
         """Store a ticket, or return the one already stored."""
 
@@ -376,6 +373,13 @@ class Runs(RunRecords, DayRuns, Protocol):
 
     def close(self, run_id: str, report: Report, told: Sequence[Happening] = ()) -> None:
         """Tell of a run's end and store its report; closing it again has the same effect."""
+
+
+class Leases(Protocol):
+    """The rights to send."""
+
+    def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
+        """Allow this holder to send until then, at least; raises `Conflict` when somebody took the lease over."""
 
 
 class PlanStore(Protocol):

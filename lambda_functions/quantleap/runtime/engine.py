@@ -7,11 +7,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from botocore.config import Config
 
+from quantleap.adapters.halts import TableHalts
 from quantleap.adapters.lines import AsyncLines, new_loop
 from quantleap.adapters.market_feed import HttpMarketFeed
 from quantleap.adapters.masters import S3MasterStore
 from quantleap.adapters.plan_store import S3PlanStore
+from quantleap.adapters.runs import TableRuns
+from quantleap.adapters.table import Table
 from quantleap.adapters.timer import SystemTimer
 from quantleap.domain.execution import Timing
 from quantleap.domain.instruments import Finding
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 logger = Logger()
+
+URGENT_CALLS = wiring.CALLS.merge(Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
+"""One try of a second: whoever makes these calls makes them again beside themselves (services/urgent.py)."""
 
 MASTER_REFUSED = "instrument master refused"
 LOT_SIZES_DIFFER = "lot sizes differ"
@@ -104,16 +111,23 @@ def stage() -> Stage:
 
 
 @cache
+def urgent_table() -> Table:
+    """The table for calls in the seconds that matter."""
+    return Table(aws.client("dynamodb", URGENT_CALLS), settings().table_name)
+
+
+@cache
 def desk() -> Desk:
     """What a worker works with."""
     return Desk(
         runs=wiring.runs(),
+        leases=TableRuns(urgent_table()),
         plans=plans(),
         baskets=wiring.baskets(),
         subscriptions=wiring.subscriptions(),
         accounts=wiring.accounts(),
         vault=wiring.vault(),
-        halts=wiring.halts(),
+        halts=TableHalts(urgent_table()),
         brokers=wiring.brokers(),
         lines=AsyncLines(),
         timer=SystemTimer(),

@@ -10,6 +10,7 @@ from quantleap.domain.ports import (
     Brokers,
     CredentialVault,
     Halts,
+    Leases,
     Lines,
     PlanStore,
     Runs,
@@ -22,9 +23,10 @@ type Name = tuple[str, str]
 
 
 class Desk(NamedTuple):
-    """What a worker works with."""
+    """What a worker works with; `leases` and `halts`, asked while orders leave, answer within a second or fail."""
 
     runs: Runs
+    leases: Leases
     plans: PlanStore
     baskets: Baskets
     subscriptions: Subscriptions

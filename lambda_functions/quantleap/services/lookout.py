@@ -41,9 +41,12 @@ class Lookout:
 
     async def look(self) -> None:
         """Read every halt; what goes wrong is raised."""
+        self._known, self._seen_ns = await at_once(HALTS, self._read)
+
+    def _read(self) -> tuple[Sequence[Halt], int]:
+        """Every halt as it is after this moment."""
         asked_ns = self._timer.now_ns()
-        self._known = await at_once(HALTS, self._halts.list, self._reader)
-        self._seen_ns = asked_ns
+        return self._halts.list(self._reader), asked_ns
 
     async def keep_looking(self) -> None:
         """Look twice a second, until cancelled; a look that fails leaves what was known to grow old."""

@@ -281,7 +281,7 @@ def _nothing_collected() -> Iterator[None]:
 
 
 async def _renew(desk: Desk, errand: Errand, lease: Lease, until: datetime) -> None:
-    await at_once(LEASE, desk.runs.arm, errand.run_id, errand.shard, lease.token, until)
+    await at_once(LEASE, desk.leases.arm, errand.run_id, errand.shard, lease.token, until)
 
 
 def _turn_away_the_late(desk: Desk, errand: Errand, lease: Lease, traders: Iterable[Trader]) -> None:

@@ -206,7 +206,8 @@ class Trader:
 
     async def _may_go_on(self) -> bool:
         """Whether another order may leave; if not, what is pending ends with the reason."""
-        reason = self._over_because() or await self.lookout.asked(self.ticket)
+        stopped = await self.lookout.asked(self.ticket)  # may take seconds, after which the entry window may be over
+        reason = self._over_because() or stopped
         if reason is None:
             return True
         if self.untouched:
