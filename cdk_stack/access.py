@@ -37,10 +37,14 @@ ACCESS = {
         vault=Use.KEEP,
     ),
     "execution-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
-    "precision-timer-due": Access(("GetItem", "Query")),
-    "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("PutObject",)),
-    "precision-timer-decide": Access(("GetItem", "PutItem"), plans=("PutObject",), masters=("GetObject", "PutObject")),
-    "precision-timer-report": Access(("GetItem", "BatchGetItem", "PutItem")),
+    "precision-timer-due": Access(("GetItem", "Query"), plans=("PutObject",)),
+    "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("GetObject", "PutObject")),
+    "precision-timer-decide": Access(
+        ("GetItem", "PutItem"), plans=("GetObject", "PutObject"), masters=("GetObject", "PutObject")
+    ),
+    "precision-timer-report": Access(
+        ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), plans=("GetObject", "PutObject")
+    ),
     "strategy-executor": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"),
         vault=Use.UNLOCK,

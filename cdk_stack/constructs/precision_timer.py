@@ -94,9 +94,24 @@ class PrecisionTimer(Construct):
         execute = self._execute(plans)
         # A run that nobody could decide is missed by its own shards, which is told; the others trade.
         decide = self._task("Decide").add_catch(execute, result_path=sfn.JsonPath.DISCARD)
-        fire = warm.next(decide).next(execute).next(self._task("Report"))
+        fire = warm.next(decide).next(execute).next(self._report(execute))
         plan = self._task("Plan").next(_branch(self, "AnyoneToTrade", "planned", fire, nothing))
         return due.next(_branch(self, "AnythingDue", "due", plan, nothing))
+
+    def _report(self, execute: sfn.DistributedMap) -> sfn.IChainable:
+        """Close what is over; what another execution of the minute serves is waited for, what it left is served."""
+        report = self._task(
+            "Report",
+            sfn.TaskInput.from_object(
+                {"execution": sfn.JsonPath.string_at("$$.Execution.Id"), "planned": sfn.JsonPath.entire_payload}
+            ),
+        )
+        execute.add_catch(report, result_path="$.failed")  # no worker was started: that too has to be told
+        others = sfn.Wait(self, "UntilOthersAreGone", time=sfn.WaitTime.timestamp_path("$.until"))
+        stands = sfn.Choice(self, "AllOver")
+        stands.when(sfn.Condition.string_equals("$.status", "left"), execute)
+        stands.when(sfn.Condition.string_equals("$.status", "served"), others.next(report))
+        return report.next(stands.otherwise(sfn.Succeed(self, "Reported")))
 
     def _execute(self, plans: s3.IBucket) -> sfn.DistributedMap:
         """One executor per shard; a shard that fails for good leaves the others trading."""
@@ -109,12 +124,14 @@ class PrecisionTimer(Construct):
             item_selector={
                 "shard": sfn.JsonPath.object_at("$$.Map.Item.Value"),
                 "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                "round": sfn.JsonPath.number_at("$.round"),
             },
             tolerated_failure_percentage=100,
             result_path=sfn.JsonPath.DISCARD,
         )
         attempt = {
             "execution": sfn.JsonPath.string_at("$.execution"),
+            "round": sfn.JsonPath.number_at("$.round"),
             "retry": sfn.JsonPath.number_at("$$.State.RetryCount"),
         }
         shard = sfn.TaskInput.from_object({"shard": sfn.JsonPath.object_at("$.shard"), "attempt": attempt})

@@ -21,7 +21,10 @@ def test_goes_from_what_is_due_to_the_report(dev: Template, states: dict[str, An
         "UntilWarm": "Decide",
         "Decide": "Execute",
         "Execute": "Report",
-        "Report": None,
+        "Report": "AllOver",
+        "AllOver": None,
+        "UntilOthersAreGone": "Report",
+        "Reported": None,
         "NothingToDo": None,
     }
 
@@ -44,6 +47,19 @@ def test_each_step_calls_its_function(dev: Template, states: dict[str, Any]) -> 
 
 def test_says_when_it_started_for_starts_that_no_schedule_made(states: dict[str, Any]) -> None:
     assert states["Due"]["Parameters"] == {"started_at.$": "$$.Execution.StartTime", "request.$": "$"}
+
+
+def test_a_run_that_others_serve_is_waited_for_and_what_they_left_is_served(states: dict[str, Any]) -> None:
+    asked = [(each["StringEquals"], each["Next"]) for each in states["AllOver"]["Choices"]]
+
+    assert asked == [("left", "Execute"), ("served", "UntilOthersAreGone")]
+    assert states["AllOver"]["Default"] == "Reported"
+    assert states["UntilOthersAreGone"]["TimestampPath"] == "$.until"
+    assert states["Report"]["Parameters"] == {"execution.$": "$$.Execution.Id", "planned.$": "$"}
+
+
+def test_a_run_whose_workers_could_not_be_started_is_reported_too(states: dict[str, Any]) -> None:
+    assert states["Execute"]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": "Report"}]
 
 
 def test_waits_for_the_moment_the_plan_names(states: dict[str, Any]) -> None:
@@ -77,11 +93,12 @@ class TestExecution:
         assert states["Execute"]["ItemSelector"] == {
             "shard.$": "$$.Map.Item.Value",
             "execution.$": "$$.Execution.Id",
+            "round.$": "$.round",
         }
         assert dev.name_of(_shard(states)["Resource"]) == "strategy-executor"
         assert _shard(states)["Parameters"] == {
             "shard.$": "$.shard",
-            "attempt": {"execution.$": "$.execution", "retry.$": "$$.State.RetryCount"},
+            "attempt": {"execution.$": "$.execution", "round.$": "$.round", "retry.$": "$$.State.RetryCount"},
         }
 
     def test_a_shard_that_fails_for_good_leaves_the_others_trading(self, states: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.table import Table
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import EventType, Happening, event_id
-from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Share, State, Ticket
+from quantleap.domain.execution import Decision, Due, Holder, Kind, Plan, Report, Share, State, Ticket
 from quantleap.domain.partner import Environment, Tenant
 from tests.unit.test_planning import one_ticket
 
@@ -123,6 +123,25 @@ def test_a_renewal_that_is_repeated_or_arrives_late_takes_no_time_away_from_a_la
 def test_nobody_arms_a_lease_that_nobody_took(runs: TableRuns) -> None:
     with pytest.raises(Conflict):
         runs.arm(RUN, 0, 1, AT)
+
+
+def test_a_shard_is_given_up_by_its_own_worker_or_once_that_one_is_gone(runs: TableRuns) -> None:
+    first = runs.take_lease(RUN, 0, "one", 0, AT, ENDS)
+    assert runs.give_up(RUN, 0, "two", AT) == ENDS
+
+    assert runs.give_up(RUN, 0, "one", AT) is None
+    with pytest.raises(Conflict):
+        runs.arm(RUN, 0, first.token, AT + timedelta(seconds=2))
+    second = runs.take_lease(RUN, 0, "two", 0, AT, ENDS)
+    assert second.token == first.token + 2
+    assert runs.holders(RUN, range(2)) == {0: Holder("two", ENDS)}
+    assert runs.give_up(RUN, 0, "one", ENDS + timedelta(seconds=1)) is None
+
+
+def test_a_shard_that_nobody_ever_took_is_given_up_and_can_be_taken(runs: TableRuns) -> None:
+    assert runs.give_up(RUN, 0, "one", AT) is None
+
+    assert runs.take_lease(RUN, 0, "two", 0, AT, ENDS).token == 2
 
 
 def test_a_ticket_taken_over_is_settled_by_the_successor_alone(runs: TableRuns) -> None:

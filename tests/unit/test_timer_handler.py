@@ -1,11 +1,13 @@
 """The first step's function: which boundary a start serves."""
 
+import json
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from quantleap.domain.execution import Decision
 from quantleap.handlers import precision_timer
 from quantleap.runtime import engine
 from quantleap.services import precision_timer as service
@@ -37,21 +39,39 @@ def test_a_start_that_comes_late_serves_the_minute_that_was_meant(request_: dict
     assert answer["status"] == "nothing_due"
 
 
-def test_an_execution_of_some_runs_writes_over_no_list_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: list[str] = []
-
-    def write_items(name: str, _items: object) -> tuple[str, str]:
-        names.append(name)
-        return "bucket", name
-
-    plans = SimpleNamespace(write_items=write_items)
-    monkeypatch.setattr(engine, "timer", lambda: SimpleNamespace(plans=plans))
+def test_what_a_step_hands_on_stays_small_however_many_runs_a_minute_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state of the machine may hold 256 KB."""
+    crowd = [a_plan(run_id=_run(number)) for number in range(3000)]
+    store = Lists()
+    over = SimpleNamespace(plans=store, runs=SimpleNamespace(plan={made.due.run_id: made for made in crowd}.get))
+    monkeypatch.setattr(engine, "timer", lambda: over)
     monkeypatch.setattr(engine, "warm_lead", lambda: timedelta(seconds=30))
-    one = a_plan()
-    other = one.model_copy(update={"plan_id": "other"})
+    monkeypatch.setattr(service, "due", lambda *_: [made.due for made in crowd])
+    monkeypatch.setattr(service, "plan", lambda _timer, dues: [a_plan(run_id=due.run_id) for due in dues])
+    monkeypatch.setattr(service, "decide", lambda _timer, plans: [Decision(run_id="run", decided_at=NINE_TWENTY)])
 
-    for made in ([one, other], [one], [one, other]):
-        monkeypatch.setattr(service, "plan", lambda _timer, _dues, made=made: made)
-        precision_timer.plan({"boundary": NINE_TWENTY.isoformat(), "runs": []}, CONTEXT)
+    due = precision_timer.due({"started_at": STARTED}, CONTEXT)
+    planned = precision_timer.plan(due, CONTEXT)
+    decided = precision_timer.decide(planned, CONTEXT)
 
-    assert names[0] == names[2] != names[1]
+    assert {len(json.dumps(each)) < 1000 for each in (due, planned, decided)} == {True}
+    assert len(store.read_list(planned["key"])) == len(store.read_list(planned["runs"])) == 3000
+
+
+def _run(number: int) -> str:
+    return f"run_20261123T092000_entry_bsk_{number:016}_v1"
+
+
+class Lists:
+    """Lists as the bucket keeps them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def write_list(self, items: list[dict[str, Any]]) -> tuple[str, str]:
+        key = f"list {len(self.kept)}"
+        self.kept[key] = json.loads(json.dumps(items))
+        return "bucket", key
+
+    def read_list(self, key: str) -> Any:
+        return self.kept[key]

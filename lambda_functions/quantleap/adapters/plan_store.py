@@ -1,8 +1,9 @@
 """Plans in S3: what a run's workers read, too large for a state machine's 256 KB."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -38,11 +39,20 @@ class S3PlanStore:
         """The run's decision."""
         return Decision.model_validate_json(self._read(_decision_key(run_id, plan_id)))
 
-    def write_items(self, name: str, items: Sequence[Mapping[str, object]]) -> tuple[str, str]:
-        """Store the list a distributed map reads; returns (bucket, key)."""
-        key = f"maps/{name}.json"
-        self._write(key, json.dumps(items).encode())
+    def write_list(self, items: Sequence[dict[str, Any]]) -> tuple[str, str]:
+        """Store what a step hands to the next, named by what it says, so that no other list is written over.
+
+        Returns (bucket, key). Distributed maps read it too.
+        """
+        body = json.dumps(items).encode()
+        key = f"lists/{hashlib.sha256(body).hexdigest()}.json"
+        self._write(key, body)
         return self._bucket, key
+
+    def read_list(self, key: str) -> Sequence[dict[str, Any]]:
+        """What another step stored."""
+        items: list[dict[str, Any]] = json.loads(self._read(key))
+        return items
 
     def _write(self, key: str, body: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")

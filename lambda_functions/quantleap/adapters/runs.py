@@ -10,7 +10,7 @@ from quantleap.adapters import keys, outbox
 from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed, plain
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Share, Ticket
+from quantleap.domain.execution import Decision, Due, Holder, Lease, Plan, Report, Share, Ticket
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Page
@@ -18,6 +18,9 @@ from quantleap.domain.ports import Page
 NEW = "attribute_not_exists(user_id)"
 NOTE_LIFE = timedelta(days=2)
 """A line of the schedule and a note of who trades are passed over after their day; the table forgets them by itself."""
+
+MOMENT = timedelta(microseconds=1)
+"""The least that a lease can have ended before now."""
 
 WRITERS = 16
 """Threads that write a shard's tickets: 250 writes in well under a second."""
@@ -151,6 +154,35 @@ class TableRuns:
             # Our own write: the SDK repeats one whose answer was lost, and no two workers end at one microsecond.
         armed = item.get("armed_until")
         return Lease(item["version"], datetime.fromisoformat(armed) if armed else None)
+
+    def holders(self, run_id: str, shards: Iterable[int]) -> Mapping[int, Holder]:
+        """Who took which of the shards of a run last."""
+        places = {keys.shard(run_id, number): number for number in shards}
+        items = self._table.get_many(keys.lease(run_id, number) for number in places.values())
+        return {places[item["user_id"]]: Holder(item["holder"], datetime.fromisoformat(item["ends"])) for item in items}
+
+    def give_up(self, run_id: str, shard: int, holder: str, now: datetime) -> datetime | None:
+        """End the lease of a shard that this holder or nobody serves, so that whoever comes may take it at once.
+
+        What may be left of a worker can arm it no more. Where another holds it, returns when that one's process will
+        be gone.
+        """
+        try:
+            self._table.update(
+                keys.lease(run_id, shard),
+                "SET entity_type = :kind, holder = :holder, attempt = if_not_exists(attempt, :zero), ends = :past, "
+                "version = if_not_exists(version, :zero) + :one",
+                "attribute_not_exists(user_id) OR holder = :holder OR ends < :now",
+                kind="SHARD_LEASE",
+                holder=holder,
+                past=(now - MOMENT).isoformat(),
+                now=now.isoformat(),
+                zero=0,
+                one=1,
+            )
+        except ConditionFailed as failure:
+            return datetime.fromisoformat((failure.old or {})["ends"])
+        return None
 
     def arm(self, run_id: str, shard: int, token: int, until: datetime) -> None:
         """Allow this holder to send until then, at least; raises `Conflict` when somebody took the lease over.

@@ -372,6 +372,13 @@ class Share(NamedTuple):
     of: int = 1
 
 
+class Holder(NamedTuple):
+    """Who took a shard last, and when that worker's process has to be gone."""
+
+    name: str
+    ends: datetime
+
+
 class Lease(NamedTuple):
     """The right to serve a shard: `token` grows with each holder, sending is allowed until `armed_until`."""
 

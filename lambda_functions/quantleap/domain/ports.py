@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from quantleap.domain.account import BrokerAccount, Credentials, OAuthState, Session, User
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quantleap.domain.broker import Answer, Broker, Instrument, Request
     from quantleap.domain.contracts import Contract, Index
     from quantleap.domain.events import Happening
-    from quantleap.domain.execution import Decision, Due, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
+    from quantleap.domain.execution import Decision, Due, Holder, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
     from quantleap.domain.halts import Halt
     from quantleap.domain.idempotency import Attempt, Record
     from quantleap.domain.instruments import Master
@@ -347,6 +347,12 @@ class Runs(RunRecords, DayRuns, Protocol):
     def take_lease(self, run_id: str, shard: int, holder: str, attempt: int, now: datetime, ends: datetime) -> Lease:
         """Become the shard's worker; raises `Conflict` while another may still be alive."""
 
+    def holders(self, run_id: str, shards: Iterable[int]) -> Mapping[int, Holder]:
+        """Who took which of the shards of a run last."""
+
+    def give_up(self, run_id: str, shard: int, holder: str, now: datetime) -> datetime | None:
+        """End the lease of a shard that this holder or nobody serves; else return when the other will be gone."""
+
     def adopt_ticket(self, ticket: Ticket) -> Ticket:
         """Store a ticket, or return the one already stored."""
 
@@ -397,8 +403,11 @@ class PlanStore(Protocol):
     def decision(self, run_id: str, plan_id: str) -> Decision:
         """The run's decision."""
 
-    def write_items(self, name: str, items: Sequence[Mapping[str, object]]) -> tuple[str, str]:
-        """Store the list a distributed map reads; returns (bucket, key)."""
+    def write_list(self, items: Sequence[dict[str, Any]]) -> tuple[str, str]:
+        """Store what a step hands to the next, however much it is; returns (bucket, key)."""
+
+    def read_list(self, key: str) -> Sequence[dict[str, Any]]:
+        """What another step stored."""
 
 
 class MarketFeed(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from quantleap.domain.ending import Round
 from quantleap.domain.errors import Conflict
 from quantleap.runtime import engine, outcomes, start
 from quantleap.services import shard
@@ -18,7 +19,7 @@ logger = Logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """`{"shard": {...}, "attempt": {"execution", "retry"}}` -> what became of it.
+    """`{"shard": {...}, "attempt": {"execution", "round", "retry"}}` -> what became of it.
 
     Being turned away because another worker serves the shard is an outcome, not a fault: that worker reports.
     """
@@ -55,7 +56,7 @@ def _errand(event: dict[str, Any], now: datetime, context: LambdaContext) -> Err
         closes=item.get("closes"),
         only=item.get("only"),
         tries=item.get("tries", 1),
-        holder=attempt["execution"],
+        holder=Round(attempt["execution"], attempt["round"]).holder,
         attempt=attempt["retry"],
         ends=now + timedelta(milliseconds=context.get_remaining_time_in_millis()),
     )

@@ -16,6 +16,7 @@ from quantleap.domain.basket import Basket, Day, slot
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.clock import IST, Clock
 from quantleap.domain.contracts import Contract, Index, NotListed
+from quantleap.domain.ending import added_up
 from quantleap.domain.errors import InvalidRequest, QuantLeapError, Unavailable, Undecidable
 from quantleap.domain.execution import Decision, Due, Kind, Plan, Report, Seat, Trigger, Venue
 from quantleap.domain.firing import fits
@@ -34,7 +35,7 @@ from quantleap.domain.ports import (
     Starter,
     Subscriptions,
 )
-from quantleap.domain.runs import RECENT, Left, asked, entry_of, exit_of, latest_entry, sandbox_boundary, total
+from quantleap.domain.runs import RECENT, Left, asked, entry_of, exit_of, latest_entry, sandbox_boundary
 from quantleap.domain.sessions import Calendar, CalendarExhausted, Provisional, Session
 from quantleap.services.gathering import Gathered, gather
 
@@ -384,18 +385,19 @@ def _lists(
 
 
 def close(timer: Timer, starter: Starter, lead: timedelta, run: str) -> Report:
-    """Add up the shards' reports into the run's, tell of its end, and have closed at once what it left.
+    """Add up the shards' reports into the run's, have closed at once what it left, and tell of its end.
 
-    Each part has the same effect when it is done again, so whatever dies in between is done again whole.
+    Each part has the same effect when it is done again; the report, which says that the run is over, comes last. So
+    whatever dies in between is done again whole.
     """
     runs = timer.runs
     made = runs.plan(run)
     reports = runs.reports(made)
-    added = total(list(reports.values())).model_copy(update={"missing_shards": len(made.served) - len(reports)})
-    runs.close(run, added, telling.of_run(made, added, runs.decided(run)))
+    added = added_up(made, reports)
     shards = closing.left_in(made, reports)
     if shards:
         _close_at_once(timer, starter, lead, made.due, added.unwind, shards)
+    runs.close(run, added, telling.of_run(made, added, runs.decided(run)))
     return added
 
 
