@@ -15,9 +15,6 @@ from quantleap.domain.clock import IST
 
 PRESET_APPS = {"test_api_key": "test_api_secret"}
 REFUSED_APP = "invalid_api_key"
-MOCK_CODE = "mock_token_"
-"""A code that starts so needs no login page and may be used again; its client is the one the request names."""
-
 CODE_LIFE = timedelta(seconds=300)
 
 
@@ -106,7 +103,7 @@ class Accounts:
 
     def redeem(self, code: str, checksum: str, client_id: str | None, at: datetime) -> Session:
         """Swap a code for a session; the checksum proves the app's secret."""
-        app, owner = self._mock_owner(code, checksum, client_id) or self._owner(code, checksum, client_id, at)
+        app, owner = self._owner(code, checksum, client_id, at)
         return self.open(owner, app, at)
 
     def open(self, client_id: str, api_key: str, at: datetime) -> Session:
@@ -152,16 +149,3 @@ class Accounts:
             raise LoginRefused("checksum")
         del self._codes[code]
         return found.api_key, found.client_id
-
-    def _mock_owner(self, code: str, checksum: str, client_id: str | None) -> tuple[str, str] | None:
-        """The request need not name the app, so every known one is tried."""
-        if not code.startswith(MOCK_CODE):
-            return None
-        if not client_id:
-            raise LoginRefused("uid")
-        for key, secret in self.apps.items():
-            if self._rules.proves(checksum, key, secret, code):
-                return key, client_id
-        if any(self._rules.proves(checksum, REFUSED_APP, secret, code) for secret in self.apps.values()):
-            raise LoginRefused("api key")
-        raise LoginRefused("checksum")

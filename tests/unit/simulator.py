@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import urllib3
 
@@ -73,12 +73,18 @@ class Remote:
             body = urlencode(fields) if isinstance(fields, Mapping) else fields
         return self._pool.request(method, self.base + path, body=body, headers=dict(headers))  # type: ignore[arg-type]  # a text or nothing
 
+    def code(self, uid: str = "TEST123", app: str = TEST_APP[0]) -> str:
+        """What Zebu's login page returns with to whoever logs in there."""
+        page = "/zebu/OAuthlogin/authorize/oauth?" + urlencode({"client_id": app, "redirect_uri": "https://localhost/"})
+        answer = self.submit(page, user_id=uid)
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
     def redeem(self, code: str, uid: str | None, app: tuple[str, str] = TEST_APP) -> Any:
         checksum = hashlib.sha256(f"{''.join(app)}{code}".encode()).hexdigest()
         return self.zebu("GenAcsTok", {"code": code, "checksum": checksum} | ({"uid": uid} if uid else {}))
 
     def login(self, uid: str = "TEST123") -> str:
-        return str(self.redeem("mock_token_12345", uid)["access_token"])
+        return str(self.redeem(self.code(uid), uid)["access_token"])
 
     def quote(self, strike: str = "26000", right: str = "CE", expiry: str = "2026-12-01") -> dict[str, str]:
         chain = self.get("/feed/NIFTY", expiry=expiry).json()["chain"]

@@ -283,7 +283,7 @@ def test_logins_apps_and_orders_survive_a_clean_stop(tmp_path: Path) -> None:
         assert broker.orders() == before
         again = broker.zebu("PlaceOrder", an_order(), token)["norenordno"]
         assert int(again) == int(before[0]["order_id"]) + 1
-        assert broker.redeem("mock_token_1", "X1", ("k", "s"))["stat"] == "Ok"
+        assert broker.redeem(broker.code("X1", "k"), "X1", ("k", "s"))["stat"] == "Ok"
 
 
 def test_an_accepted_order_is_still_rejected_after_a_stop(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_the_order_book_shows_a_filled_order_in_texts(broker: Remote, token: str
 
 
 def test_either_token_of_a_login_is_good(broker: Remote) -> None:
-    login = broker.redeem("mock_token_1", "TEST123")
+    login = broker.redeem(broker.code(), "TEST123")
 
     for name in ("access_token", "susertoken"):
         assert broker.zebu("Limits", mine(), login[name])["stat"] == "Ok"

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -41,7 +41,14 @@ def headers(broker: Remote) -> dict[str, str]:
     return VERSION | {"Authorization": f"token {TEST_APP[0]}:{redeem(broker)['data']['access_token']}"}
 
 
-def redeem(broker: Remote, code: str = "mock_token_TEST123", app: tuple[str, str] = TEST_APP) -> Any:
+def code_of(broker: Remote) -> str:
+    page = f"/zerodha/connect/login?v=3&api_key={TEST_APP[0]}&redirect_uri=https://localhost/"
+    answer = broker.submit(page, user_id="TEST123")
+    return parse_qs(urlsplit(answer.headers["location"]).query)["request_token"][0]
+
+
+def redeem(broker: Remote, code: str | None = None, app: tuple[str, str] = TEST_APP) -> Any:
+    code = code or code_of(broker)
     checksum = hashlib.sha256(f"{app[0]}{code}{app[1]}".encode()).hexdigest()
     form = {"api_key": app[0], "request_token": code, "checksum": checksum}
     return broker.ask("POST", "/zerodha/session/token", VERSION | FORM, form).json()
@@ -86,11 +93,13 @@ def test_a_login_swaps_its_code_for_a_token_that_lives_until_six(broker: Remote)
     ("code", "app", "error_type"),
     [
         ("nobodys", TEST_APP, "TokenException"),
-        ("mock_token_TEST123", (TEST_APP[0], "wrong"), "InputException"),
-        ("mock_token_TEST123", ("nobodys", TEST_APP[1]), "InputException"),
+        (None, (TEST_APP[0], "wrong"), "InputException"),
+        (None, ("nobodys", TEST_APP[1]), "InputException"),
     ],
 )
-def test_a_login_that_is_not_good_is_refused(broker: Remote, code: str, app: tuple[str, str], error_type: str) -> None:
+def test_a_login_that_is_not_good_is_refused(
+    broker: Remote, code: str | None, app: tuple[str, str], error_type: str
+) -> None:
     assert redeem(broker, code, app)["error_type"] == error_type
 
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import IST
 from quantleap.domain.model import READABLE, Model, Sent
-from quantleap.domain.partner import Environment, PartnerId, Tenant
+from quantleap.domain.partner import Environment, Tenant
 
 OAUTH_STATE_LIFE = timedelta(seconds=300)
 
@@ -66,7 +67,7 @@ class NewBrokerAccount(Credentials, defer_build=True):
 
     user_email: Email
     user_name: PersonName | None = None
-    broker_name: PartnerId
+    broker_name: BrokerId
     client_id: ClientId
 
     @property
@@ -93,7 +94,7 @@ ReturnAddress = Annotated[
 class OwnBrokerAccount(Credentials, defer_build=True):
     """What somebody who signed in sends to set their own account up, once."""
 
-    broker_name: PartnerId
+    broker_name: BrokerId
     client_id: ClientId
 
     def of(self, person: "Person") -> NewBrokerAccount:

@@ -21,6 +21,7 @@ from quantleap.domain.basket import (
     UpdatePolicy,
     Visibility,
 )
+from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.model import Sent
 from quantleap.domain.money import Rupees
 from quantleap.domain.partner import PartnerId
@@ -67,5 +68,5 @@ class BasketChange(Sent):
 class NewApproval(Sent):
     """The exchange's id of a version at each broker, and the first day it trades (India's calendar; today)."""
 
-    algo_ids: dict[PartnerId, AlgoId] = Field(min_length=1, max_length=50)
+    algo_ids: dict[BrokerId, AlgoId] = Field(min_length=1, max_length=50)
     effective_from: date | None = None

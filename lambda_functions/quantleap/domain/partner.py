@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, model_validator
 
+from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
@@ -145,7 +146,7 @@ class PartnerKeyDraft(Sent):
     partner_id: Annotated[PartnerId, AfterValidator(_not_reserved)]
     partner_name: FirmName
     partner_type: str = Field(default="BROKER", pattern=r"^[A-Z_]{2,24}$")
-    broker_id: PartnerId
+    broker_id: BrokerId
     environment: Environment = Environment.TEST
     permissions: Permissions = frozenset(Permission)
     rate_limits: RateLimits = RateLimits()

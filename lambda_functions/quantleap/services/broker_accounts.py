@@ -27,8 +27,9 @@ from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotF
 from quantleap.domain.events import EventType, Happening, event_id
 from quantleap.domain.ids import Randomness, user_id
 from quantleap.domain.model import UNKNOWN_FIELD
-from quantleap.domain.partner import ALPHANUMERIC, PartnerKey, Tenant
+from quantleap.domain.partner import ALPHANUMERIC, Environment, PartnerKey, Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http, Logins, Page, Users
+from quantleap.services import mock_logins
 
 STATE_LENGTH = 43
 """Letters and digits of an OAuth state: 256 bits."""
@@ -219,7 +220,7 @@ def finish(ports: Ports, account: BrokerAccount, back: LoginEnd) -> BrokerAccoun
         came=dict(back.came),
         redirect_url=state.redirect_url,
     )
-    return _ready(ports, account, login, _session(ports, broker, login))
+    return _ready(ports, account, login, _session(ports, broker, login, account.environment))
 
 
 def _ready(ports: Ports, account: BrokerAccount, login: FinishedLogin, session: Session) -> BrokerAccount:
@@ -297,9 +298,10 @@ def _code(broker: Broker, came: Mapping[str, str]) -> str:
     return code
 
 
-def _session(ports: Ports, broker: Broker, login: FinishedLogin) -> Session:
+def _session(ports: Ports, broker: Broker, came: FinishedLogin, environment: Environment) -> Session:
     """The session of a finished login, proved to be the account's."""
     try:
+        login = mock_logins.played(came, environment, broker, ports.http)
         request = broker.exchange(login)
         session = broker.session(ports.http.send(request), login, ports.clock())
         _must_be(login.client_id, session.client_id)

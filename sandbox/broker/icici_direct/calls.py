@@ -7,7 +7,7 @@ from typing import Any
 
 from quantleap.domain.clock import IST
 from sandbox.broker import money
-from sandbox.broker.accounts import MOCK_CODE, LoginRefused
+from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields, Wrong
@@ -49,9 +49,8 @@ class Calls:
         if secret is None:
             raise key_unknown()
         proof = hashlib.sha256(RULES.proof(key, secret, code).encode()).hexdigest()
-        client = code.removeprefix(MOCK_CODE) if code.startswith(MOCK_CODE) else None
         try:
-            session = self._firm.accounts.redeem(code, proof, client, at)
+            session = self._firm.accounts.redeem(code, proof, None, at)
         except LoginRefused:
             message = "Unable to retrieve customer details. Please provide valid Session Token."
             raise Refusal(message) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from quantleap.domain.clock import IST
 from sandbox.broker import money
-from sandbox.broker.accounts import MOCK_CODE, LoginRefused
+from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Wrong
@@ -42,9 +42,8 @@ class Calls:
     def log_in(self, body: Any, at: datetime) -> Data:  # noqa: ANN401 - whatever was sent
         """Swap the code of a finished login for a session."""
         given = fields(body, ("app", "code", "client_id", "proof"))
-        client = given["client_id"] if given["code"].startswith(MOCK_CODE) else None
         try:
-            session = self._firm.accounts.redeem(given["code"], given["proof"], client, at)
+            session = self._firm.accounts.redeem(given["code"], given["proof"], None, at)
         except LoginRefused as refused:
             code = "refused" if refused.field == "code" else "app_refused"
             raise Refusal(code, f"the {refused.field} is not good") from None

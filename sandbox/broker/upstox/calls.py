@@ -6,7 +6,7 @@ from datetime import datetime
 
 from quantleap.domain.clock import IST
 from sandbox.broker import money
-from sandbox.broker.accounts import MOCK_CODE, LoginRefused
+from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields, Wrong
@@ -56,14 +56,13 @@ class Calls:
                 raise Wrong(name, "is required")
         if fields["grant_type"] != "authorization_code":
             raise Wrong("grant_type")
-        code, mocked = fields["code"], fields["code"].startswith(MOCK_CODE)
-        client = code.removeprefix(MOCK_CODE) if mocked else None
+        code = fields["code"]
         proof = hashlib.sha256(f"{fields['client_id']}{fields['client_secret']}{code}".encode()).hexdigest()
         if code in self._burnt:
             raise _login_refusal("code")
-        self._burnt |= set() if mocked else {code}
+        self._burnt.add(code)
         try:
-            return replies.login(self._firm.accounts.redeem(code, proof, client, at))
+            return replies.login(self._firm.accounts.redeem(code, proof, None, at))
         except LoginRefused as refused:
             raise _login_refusal(refused.field) from None
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from quantleap.domain.clock import IST
 from sandbox.broker import forms, kite, money
-from sandbox.broker.accounts import MOCK_CODE, LoginRefused
+from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields
@@ -61,9 +61,8 @@ class Calls:
         """Swap the request token of a finished login for an access token."""
         forms.need(fields, LOGIN_FIELDS)
         code = fields["request_token"]
-        client = code.removeprefix(MOCK_CODE) if code.startswith(MOCK_CODE) else None
         try:
-            session = self._firm.accounts.redeem(code, fields["checksum"], client, at)
+            session = self._firm.accounts.redeem(code, fields["checksum"], None, at)
         except LoginRefused as refused:
             raise _login_refusal(refused.field) from None
         if session.api_key != fields["api_key"]:

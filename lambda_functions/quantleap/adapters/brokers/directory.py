@@ -10,6 +10,7 @@ from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.domain.broker import Broker
+from quantleap.domain.broker_id import unknown_broker
 from quantleap.domain.capabilities import Capability
 from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.partner import Environment
@@ -50,7 +51,7 @@ class Directory:
         """The broker for that environment; `InvalidRequest` where there is none."""
         kind = BROKERS.get(broker_id)
         if kind is None:
-            raise InvalidRequest({"broker_name": f"Unknown broker; use one of {', '.join(sorted(BROKERS))}"})
+            raise InvalidRequest({"broker_name": unknown_broker()})
         if environment is Environment.LIVE and kind is Simulated:
             raise InvalidRequest({"broker_name": "The simulated broker takes test keys only"})
         if environment is Environment.LIVE and self._real:
