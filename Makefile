@@ -4,6 +4,9 @@
 PORT = 4566
 STATE = .local
 
+# The broker that the demo's user trades at: `make demo BROKER=upstox`.
+BROKER = zebu
+
 PYTHON = .venv/bin/python
 UV = .tools/bin/uv
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.txt)
@@ -19,13 +22,13 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
-	@echo "  run and demo take PORT=$(PORT) and STATE=$(STATE) (the defaults)"
+	@echo "  run and demo take PORT=$(PORT) and STATE=$(STATE), demo BROKER=$(BROKER) (the defaults)"
 
 run: setup ## start the local platform; Ctrl-C ends it
 	@exec $(PYTHON) -m sandbox run --port $(PORT) --state "$(STATE)"
 
 demo: setup ## play a trading day's journey on the running platform
-	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)"
+	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)" --broker "$(BROKER)"
 
 bench: setup sdks ## measure side by side with peers, write docs/benchmarks.md
 	@$(PYTHON) -m bench --state "$(STATE)"

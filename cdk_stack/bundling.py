@@ -47,8 +47,12 @@ def function_code(stage: Stage) -> FunctionCode:
     """Return the code for the stage's platform, with what was missing of it built."""
     platform = AWS_PLATFORM if stage.platform == "aws" else "local"
     key = fingerprint(REQUIREMENTS, platform)
-    own = build_own(SOURCE, SOURCES / own_fingerprint(SOURCE))
-    return FunctionCode(own, build_layer(REQUIREMENTS, platform, LAYERS / key), key)
+    return FunctionCode(own_code(), build_layer(REQUIREMENTS, platform, LAYERS / key), key)
+
+
+def own_code() -> Path:
+    """Return our own code as every deployment carries it, built if it was not there."""
+    return build_own(SOURCE, SOURCES / own_fingerprint(SOURCE))
 
 
 def fingerprint(requirements: Path, platform: str) -> str:

@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 Port = Annotated[int, typer.Option(help="The first port; others follow from it.")]
+Broker = Annotated[str, typer.Option(help="The broker that the demo's user trades at.")]
 State = Annotated[Path, typer.Option(help="The folder of all local state.")]
 
 
@@ -34,10 +35,10 @@ def run(port: Port = 4566, state: State = Path(".local")) -> None:
 
 
 @app.command()
-def demo(port: Port = 4566, state: State = Path(".local")) -> None:  # noqa: ARG001 - `make` tells every command both
+def demo(port: Port = 4566, state: State = Path(".local"), broker: Broker = "zebu") -> None:  # noqa: ARG001 - `make` tells every command both
     """Play a trading day on the running platform; the folder says where that is."""
     with _one_line_on_trouble():
-        play(Places(state), _console())
+        play(Places(state), _console(), broker)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from quantleap.domain.contracts import TICK
 from sandbox.broker.accounts import LoginRefused
 from sandbox.broker.behaviour import Behaviour
 from sandbox.broker.book import Order, repeated_tags
@@ -145,6 +146,8 @@ def _view(firm: Firm, order: Order) -> dict[str, object]:
         "symbol": ticket.symbol,
         "side": ticket.side,
         "quantity": ticket.quantity,
+        "lot_size": ticket.lot_size,
+        "tick": str(TICK),
         "price": str(ticket.price),
         "status": order.status,
         "filled": order.filled,

@@ -6,8 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sandbox.instruments import Listed
-
 PLACED = {"acknowledged", "filled", "open"}
 
 type Order = Mapping[str, Any]
@@ -20,7 +18,11 @@ class Seen(NamedTuple):
     orders: Sequence[Order]
     booked: Sequence[Order]
     lots: Mapping[int, int]
-    listed: Mapping[str, Listed]
+
+    def pairs(self) -> Iterator[tuple[Order, Order]]:
+        """Each order of the run with the one of its tag in the book; what has none is told of by itself."""
+        booked = {each["tag"]: each for each in self.booked}
+        yield from ((order, booked[order["tag"]]) for order in self.orders if order["tag"] in booked)
 
 
 def complaints(seen: Seen) -> list[str]:
@@ -39,13 +41,12 @@ def _outcomes(seen: Seen) -> Iterator[str]:
 
 
 def _quantities(seen: Seen) -> Iterator[str]:
-    for order in seen.orders:
-        listed = seen.listed[order["symbol"]]
-        wanted = seen.lots[order["leg"]] * listed.lot_size
+    for order, booked in seen.pairs():
+        wanted = seen.lots[order["leg"]] * booked["lot_size"]
         if order["quantity"] != wanted:
             yield f"{order['symbol']} has quantity {order['quantity']}, not {wanted}"
-        if Decimal(str(order["limit_price"])) % listed.tick:
-            yield f"{order['symbol']} has a limit of {order['limit_price']}, off the tick {listed.tick}"
+        if Decimal(str(order["limit_price"])) % Decimal(booked["tick"]):
+            yield f"{order['symbol']} has a limit of {order['limit_price']}, off the tick {booked['tick']}"
 
 
 def _order_of_sides(seen: Seen) -> Iterator[str]:

@@ -11,7 +11,6 @@ from sandbox.browser import log_in
 from sandbox.client import Client, as_partner, as_person, sign_in
 from sandbox.demo.findings import Seen, complaints
 from sandbox.demo.teller import Teller, boundary_of
-from sandbox.instruments import listed
 from sandbox.platform.record import PartnerKey, Record
 from sandbox.platform.seed import PARTNER
 from sandbox.platform.templates import IRON_CONDOR, PAID
@@ -21,14 +20,17 @@ MULTIPLIER = 2
 PATIENCE_S = 45.0
 POLL_S = 0.4
 EXECUTIONS = "/partner/executions"
+RETURN_TO = "https://portal.example/back"
 
 
 class Journey:
     """One fresh user, partner key and template, from nothing to a day's trade."""
 
-    def __init__(self, record: Record, teller: Teller) -> None:
+    def __init__(self, record: Record, teller: Teller, offered: Mapping[str, Any]) -> None:
         name = secrets.token_hex(4)
         self.record = record
+        self.broker_id: str = offered["broker_name"]
+        self.product: str = offered["products"][0]
         self.tell = teller
         self.email = f"asha.{name}@example.com"
         self.client_id = f"DEMO{name.upper()}"
@@ -38,14 +40,15 @@ class Journey:
         """The administrator's part: a template on the marketplace, a key for the partner."""
         tokens = self.tell.told("the admin signs in", sign_in(self.record), 200)
         self.admin = as_person(self.record.base_url, tokens["AuthenticationResult"]["IdToken"])
-        basket = IRON_CONDOR | {"name": f"Demo Iron Condor {self.client_id}"}
+        strategy = IRON_CONDOR["strategies"][0] | {"product": self.product}
+        basket = IRON_CONDOR | {"name": f"Demo Iron Condor {self.client_id}", "strategies": [strategy]}
         made = self.tell.told(
             "writes a basket: an iron condor on NIFTY", self.admin.post("/options/baskets", basket), 201
         )
         self.template_id: str = made["basket_id"]
         offer = self.admin.post(f"/admin/marketplace/templates/{self.template_id}", {"pricing": PAID})
         self.tell.told("offers it on the marketplace", offer, 200)
-        issued = self.admin.post("/admin/partner-api-keys", PARTNER)
+        issued = self.admin.post("/admin/partner-api-keys", PARTNER | {"broker_id": self.broker_id})
         key = self.tell.told("issues a key to the partner", issued, 201)
         self.api_key_id: str = key["api_key_id"]
         self.partner = as_partner(self.record.base_url, PartnerKey(key["api_key"], key["api_secret"]))
@@ -55,7 +58,7 @@ class Journey:
         self.tell.told("the partner browses the marketplace", self.partner.get("/partner/marketplace/templates"), 200)
         account = {
             "user_email": self.email,
-            "broker_name": "zebu",
+            "broker_name": self.broker_id,
             "client_id": self.client_id,
             "api_key": "test_api_key",
             "api_secret": "test_api_secret",
@@ -75,11 +78,11 @@ class Journey:
 
     def _log_in(self) -> None:
         account = f"/partner/broker-accounts/{self.client_id}/oauth"
-        begun = self.partner.post(f"{account}/initiate", {"user_email": self.email})
+        begun = self.partner.post(f"{account}/initiate", {"user_email": self.email, "redirect_url": RETURN_TO})
         login = self.tell.told("begins today's broker login", begun, 200)
-        code = log_in(login["oauth_url"], self.client_id)
+        returned = log_in(login["oauth_url"], self.client_id)
         self.tell.say("the user logs in on the broker's page")
-        came = {"user_email": self.email, "request_token": code, "state": login["state"]}
+        came = {"user_email": self.email, "state": login["state"], **returned}
         self.tell.told("hands the login's code over", self.partner.post(f"{account}/callback", came), 200)
 
     def trade(self, kind: str = "entry") -> Mapping[str, Any]:
@@ -108,9 +111,9 @@ class Journey:
 
     def compare(self, run: Mapping[str, Any]) -> list[str]:
         """Show the orders, hold them against the broker's own book, and return what is off."""
-        orders: Sequence[Mapping[str, Any]] = run["subscriptions"][0]["orders"]
+        orders = _orders(run)
         self.tell.orders(orders)
-        seen = Seen(self.boundary, orders, self._booked(), self.lots, listed(self.record.broker_url))
+        seen = Seen(self.boundary, orders, self._booked(), self.lots)
         found = complaints(seen)
         if not found:
             first = min(datetime.fromisoformat(order["arrived_at"]) for order in seen.booked)
@@ -129,7 +132,7 @@ class Journey:
 
     def close(self) -> list[str]:
         """Close what was opened, and return what is off: the account ends flat."""
-        orders: Sequence[Mapping[str, Any]] = self.trade("exit")["subscriptions"][0]["orders"]
+        orders = _orders(self.trade("exit"))
         self.tell.orders(orders)
         if [order["side"] for order in orders] != ["BUY", "BUY", "SELL", "SELL"]:
             return ["the exit did not buy back what was sold before it sold what protects it"]
@@ -160,3 +163,12 @@ class Journey:
         self.tell.told("the admin withdraws the template", withdrawn, 200)
         self.tell.told("revokes the key", self.admin.delete(f"/admin/partner-api-keys/{self.api_key_id}"), 200)
         self.tell.told("the partner is turned away", self.partner.get("/partner/me"), 401)
+
+
+def _orders(run: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The orders of the run's one subscription; raises `Problem` where it was skipped."""
+    part = run["subscriptions"][0]
+    if part["skipped"]:
+        raise Problem(f"the {run['kind']} was skipped: {part['skipped']}")
+    orders: Sequence[Mapping[str, Any]] = part["orders"]
+    return orders

@@ -86,7 +86,7 @@ _COLUMNS: Mapping[str, Any] = {
 
 def _values(order: Mapping[str, Any]) -> Sequence[Any]:
     return (
-        order["leg"] + 1,
+        order["leg"],
         order["side"],
         order["symbol"],
         order["quantity"],

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from cdk_stack.bundling import SOURCE, own_fingerprint
 from sandbox.platform.places import LAMBDA_FUNCTIONS, ROOT, Ports
 
 
@@ -23,12 +24,7 @@ def fingerprint(ports: Ports) -> Fingerprint:
     """Read the files as they are now; the ports count because functions are told the broker's address."""
     described = [ROOT / "app.py", ROOT / "cdk.json", LAMBDA_FUNCTIONS / "requirements.txt"]
     described += (ROOT / "cdk_stack").rglob("*.py")
-    return Fingerprint(_digest(described, ports.broker_url), _digest(function_files()))
-
-
-def function_files() -> list[Path]:
-    """The code every function carries."""
-    return sorted((LAMBDA_FUNCTIONS / "quantleap").rglob("*.py"))
+    return Fingerprint(_digest(described, ports.broker_url), own_fingerprint(SOURCE))
 
 
 def _digest(files: Iterable[Path], *settings: str) -> str:

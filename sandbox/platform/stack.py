@@ -5,14 +5,16 @@ import json
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from botocore.exceptions import ClientError
 
+from cdk_stack.bundling import own_code
 from sandbox.platform import tools
 from sandbox.platform.aws import ACCOUNT, REGION, Aws
-from sandbox.platform.fingerprints import Fingerprint, fingerprint, function_files
-from sandbox.platform.places import LAMBDA_FUNCTIONS, ROOT, Places, Ports
+from sandbox.platform.fingerprints import Fingerprint, fingerprint
+from sandbox.platform.places import ROOT, Places, Ports
 from sandbox.platform.steps import Steps
 
 MARK = "/sandbox/deployed"
@@ -111,15 +113,21 @@ def _outputs(aws: Aws) -> dict[str, str]:
 
 
 def _update_functions(aws: Aws) -> None:
-    """Give every function the code of now, as the stack's own asset holds it."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as asset:
-        for file in function_files():
-            asset.write(file, file.relative_to(LAMBDA_FUNCTIONS))
+    """Give every function the code of now."""
+    archive = packed(own_code())
     for page in aws.functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             if function["Handler"].startswith("quantleap."):
-                aws.functions.update_function_code(FunctionName=function["FunctionName"], ZipFile=archive.getvalue())
+                aws.functions.update_function_code(FunctionName=function["FunctionName"], ZipFile=archive)
+
+
+def packed(folder: Path) -> bytes:
+    """A folder as a function's code: every file of it, as the first deployment carries it."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as asset:
+        for file in sorted(folder.rglob("*")):
+            asset.write(file, file.relative_to(folder))
+    return archive.getvalue()
 
 
 def _expire_items(aws: Aws, table: str) -> None:

@@ -20,10 +20,11 @@ type Order = Mapping[str, Any]
 class User:
     """A partner's user with a broker account of a fresh name."""
 
-    def __init__(self, platform: Platform, partner: Client | None = None) -> None:
+    def __init__(self, platform: Platform, partner: Client | None = None, broker_id: str = "zebu") -> None:
         name = secrets.token_hex(5)
         self.email = f"{name}@example.com"
         self.client_id = f"E2E{name.upper()}"
+        self.broker_id = broker_id
         self.partner = partner or platform.partner()
         self.broker = platform.broker()
 
@@ -33,7 +34,7 @@ class User:
             "/partner/broker-accounts",
             {
                 "user_email": self.email,
-                "broker_name": "zebu",
+                "broker_name": self.broker_id,
                 "client_id": self.client_id,
                 "api_key": "test_api_key",
                 "api_secret": "test_api_secret",
@@ -42,13 +43,13 @@ class User:
 
     def begin_login(self) -> Mapping[str, Any]:
         """Start a login; the answer holds the page's address and the state."""
-        begun: Mapping[str, Any] = self.partner.post(self._oauth("initiate"), {"user_email": self.email}).expect(200)
+        start = {"user_email": self.email, "redirect_url": "https://portal.example/back"}
+        begun: Mapping[str, Any] = self.partner.post(self._oauth("initiate"), start).expect(200)
         return begun
 
-    def finish_login(self, code: str, state: str) -> Reply:
-        """Hand over what the login page gave."""
-        came = {"user_email": self.email, "request_token": code, "state": state}
-        return self.partner.post(self._oauth("callback"), came)
+    def finish_login(self, came: Mapping[str, str], state: str) -> Reply:
+        """Hand over what the login page returned with."""
+        return self.partner.post(self._oauth("callback"), {"user_email": self.email, **came, "state": state})
 
     def log_in(self) -> None:
         """Today's login, on the broker's page."""

@@ -1,14 +1,12 @@
 """One boundary, as seven users meet it: who trades, who is skipped and why, and what the broker saw."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
 
-from sandbox.instruments import Listed, listed
 from sandbox.platform.aws import connect
 from tests.e2e.actors import Run, User, a_linked_user, a_ready_user, a_template, another_partner, completed, fire
 from tests.e2e.platform import Platform
@@ -30,7 +28,6 @@ class Day(NamedTuple):
     expired: User
     dead: User
     run: Run
-    listed: Mapping[str, Listed]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +45,7 @@ def day(platform: Platform) -> Day:
     _let_the_token_expire(platform, expired)
     dead.broker.post("/control/sessions/expire", {"client_id": dead.client_id}).expect(200)
     run = completed(double.partner, fire(double.partner, template_id))
-    book = listed(platform.record.broker_url)
-    return Day(template_id, double, single, paused, resumed, logged_out, expired, dead, run, book)
+    return Day(template_id, double, single, paused, resumed, logged_out, expired, dead, run)
 
 
 def _let_the_token_expire(platform: Platform, user: User) -> None:
@@ -79,15 +75,17 @@ def test_every_leg_of_a_ready_user_is_placed(day: Day) -> None:
 
 def test_quantities_are_lots_times_multiplier_times_lot_size(day: Day) -> None:
     for user, multiplier in ((day.double, 2), (day.single, 1)):
+        booked = {order["tag"]: order for order in user.booked()}
         for order in day.run.orders(user):
-            assert order["quantity"] == multiplier * day.listed[order["symbol"]].lot_size
+            assert order["quantity"] == multiplier * booked[order["tag"]]["lot_size"]
 
 
 def test_limit_prices_lie_on_the_tick(day: Day) -> None:
+    booked = {order["tag"]: order for order in day.double.booked()}
     for order in day.run.orders(day.double):
         price = Decimal(str(order["limit_price"]))
         assert price > 0
-        assert price % day.listed[order["symbol"]].tick == 0
+        assert price % Decimal(booked[order["tag"]]["tick"]) == 0
 
 
 def test_hedges_reach_the_broker_before_sells(day: Day) -> None:

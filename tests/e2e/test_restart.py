@@ -8,30 +8,36 @@ from pathlib import Path
 
 import pytest
 
+from quantleap.runtime.described import FILE
+from sandbox.client import Client
 from sandbox.platform import processes
 from sandbox.platform.places import Places
 from sandbox.platform.record import Record
 from tests.e2e.actors import a_ready_user, a_template
-from tests.e2e.platform import STOP_S, Platform
+from tests.e2e.platform import STOP_S, Platform, free_port
 
 pytestmark = pytest.mark.e2e
 
 
 def lasting(record: Record) -> object:
-    """What must be the same after a restart: everything but tokens."""
+    """What must be the same after a restart: everything but tokens and addresses."""
     people = (record.admin._replace(token=""), record.user._replace(token=""))
-    return record._replace(admin=people[0], user=people[1])
+    return record._replace(admin=people[0], user=people[1], base_url="", broker_url="", aws_endpoint_url="")
 
 
-def test_a_clean_stop_leaves_no_process_and_a_second_start_keeps_the_data(platform: Platform) -> None:
+def test_a_clean_stop_leaves_no_process_and_a_start_on_another_port_keeps_the_data_and_all_the_code(
+    platform: Platform,
+) -> None:
     user, template_id = a_ready_user(platform), a_template(platform)
     subscription_id = user.subscribe(template_id)
     before = platform.record
 
     assert platform.stop() == 0
     assert platform.processes() == []
+    platform.port = free_port()
     platform.start()
 
+    assert Client(platform.record.base_url).get("/openapi.json").expect(200) == json.loads(FILE.read_text())
     assert lasting(platform.record) == lasting(before)
     kept = platform.partner().get(f"/partner/subscriptions/{subscription_id}").expect(200)["subscription"]
     assert (kept["template_id"], kept["status"]) == (template_id, "ACTIVE")

@@ -151,6 +151,6 @@ def test_another_users_oauth_state_is_400(platform: Platform) -> None:
 
 def test_the_documents_mock_token_logs_in_without_a_browser(platform: Platform) -> None:
     user = a_linked_user(platform)
-    user.finish_login("mock_token_12345", user.begin_login()["state"]).expect(200)
+    user.finish_login({"request_token": "mock_token_12345"}, user.begin_login()["state"]).expect(200)
     account = user.partner.get(f"/partner/broker-accounts/{user.client_id}").expect(200)["broker_account"]
     assert account["ready_to_trade"] is True

@@ -1,3 +1,5 @@
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,13 @@ from cdk_stack.bundling import (
     build_layer,
     build_own,
     fingerprint,
+    own_code,
     own_fingerprint,
     uv_install,
 )
+from sandbox.platform import fingerprints
+from sandbox.platform.places import Ports
+from sandbox.platform.stack import packed
 
 
 @pytest.fixture
@@ -68,6 +74,30 @@ def test_any_change_of_our_own_files_is_another_deployment(tmp_path: Path) -> No
     (tmp_path / "openapi.json").write_text('{"openapi": "3.1.1"}')
 
     assert own_fingerprint(tmp_path) != first
+
+
+def test_an_update_of_the_functions_carries_the_bytes_of_their_first_deployment() -> None:
+    first = {path.relative_to(own_code()).as_posix(): path for path in own_code().rglob("*") if path.is_file()}
+
+    with zipfile.ZipFile(io.BytesIO(packed(own_code()))) as update:
+        names = {name for name in update.namelist() if not name.endswith("/")}
+        differing = [name for name in names & first.keys() if update.read(name) != first[name].read_bytes()]
+
+    assert "quantleap/openapi.json" in names
+    assert names == first.keys()
+    assert differing == []
+
+
+def test_what_the_functions_carry_beside_their_code_counts_as_a_change_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "openapi.json").write_text("{}")
+    monkeypatch.setattr(fingerprints, "SOURCE", tmp_path)
+    before = fingerprints.fingerprint(Ports(4566, 4567))
+
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.1"}')
+
+    assert fingerprints.fingerprint(Ports(4566, 4567)).code != before.code
 
 
 def test_a_layer_is_built_once(requirements: Path, tmp_path: Path) -> None:

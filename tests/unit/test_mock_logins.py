@@ -8,7 +8,7 @@ from quantleap.adapters.brokers.directory import Directory
 from quantleap.adapters.http import UrllibHttp
 from quantleap.domain.account import BrokerAccount, LoginCallback
 from quantleap.domain.broker_id import BROKER_IDS
-from quantleap.domain.errors import LoginRefused
+from quantleap.domain.errors import LoginRefused, Unavailable
 from quantleap.domain.model import parse
 from quantleap.domain.partner import Environment
 from quantleap.services import broker_accounts
@@ -28,7 +28,7 @@ def simulator() -> Iterator[Remote]:
 @pytest.fixture
 def bank(simulator: Remote) -> Bank:
     bank = Bank()
-    bank.clock.at = simulator.clock.at
+    bank.clock.now = simulator.clock.at
     bank.ports = bank.ports._replace(brokers=Directory(simulator.base, real=False), http=UrllibHttp())
     return bank
 
@@ -64,7 +64,7 @@ def test_a_secret_that_the_broker_asks_for_has_to_be_good_all_the_same(bank: Ban
 
 @pytest.mark.parametrize("broker", BROKER_IDS)
 def test_another_code_is_the_brokers_to_judge(bank: Bank, broker: str) -> None:
-    with pytest.raises((LoginRefused, broker_accounts.Unavailable)):
+    with pytest.raises((LoginRefused, Unavailable)):
         log_in(bank, broker, "token_12345")
 
 
