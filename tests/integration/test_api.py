@@ -40,12 +40,14 @@ ACCOUNT = {**USER, "broker_name": "zebu", "client_id": "ZEBU123", "api_key": "ap
 
 
 class Login:
-    """The broker's token endpoint: gives a session to whoever asks, or says no."""
+    """The broker's login page and token endpoint: give a code and a session to whoever asks, or say no."""
 
     refusal: str | None = None
     client_id = "ZEBU123"
 
     def send(self, request: Request, *, timeout_s: float = 10) -> BrokerAnswer:
+        if "/OAuthlogin/" in request.target:
+            return BrokerAnswer(303, {"location": "https://localhost/?code=code"}, b"")
         said: Mapping[str, object] = {
             "stat": "Ok",
             "access_token": "todays token",
