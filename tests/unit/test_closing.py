@@ -20,7 +20,6 @@ from tests.unit.test_planning import (
     AT,
     EXPIRY,
     ON,
-    TICK,
     VENUE,
     a_chain,
     a_due,
@@ -97,19 +96,41 @@ def test_a_row_of_zeros_says_as_little_as_none() -> None:
     assert back_at(ZEROS) == closing.decide(EXIT, decided(a_basket()), {}, {VENUE: a_master()}, AT, ON)
 
 
-def test_a_bid_alone_tells_a_buyer_nothing_and_a_seller_enough() -> None:
+def test_a_bid_alone_tells_a_buyer_nothing() -> None:
     back = back_at(ZEROS._replace(bid=Decimal(40)))
 
     assert prices(back, Side.BUY) == {(Decimal("99.50"), Decimal("109.45"))}
-    assert prices(back, Side.SELL) == {(Decimal(40), Decimal(35))}
 
 
 @pytest.mark.parametrize("shown", ["ask", "last"])
-def test_where_nobody_bids_a_sale_goes_at_the_least_price_and_a_purchase_by_what_is_shown(shown: str) -> None:
-    back = back_at(ZEROS._replace(**{shown: Decimal(40)}))
+def test_where_nobody_offers_a_purchase_goes_by_what_is_shown(shown: str) -> None:
+    assert prices(back_at(ZEROS._replace(**{shown: Decimal(40)})), Side.BUY) == {(Decimal(40), Decimal(45))}
 
-    assert prices(back, Side.BUY) == {(Decimal(40), Decimal(45))}
-    assert prices(back, Side.SELL) == {(TICK, TICK)}
+
+STUB = Quote(bid=Decimal(10), ask=Decimal(4000), last=Decimal(11))
+
+
+def limits_by_try(wrong: Quote, side: Side) -> list[Decimal]:
+    """The limits of three exits in a row where one strike's row is wrong and all others are as they were."""
+    limits = []
+    for tries in (1, 2, 3):
+        due = EXIT.model_copy(update={"tries": tries})
+        [wanted, *_] = [order for order in decided(a_basket()).orders if order.side is not side]
+        key = wanted.contract.strike, wanted.contract.right
+        seen = a_snapshot()._replace(chain={**a_chain(), key: wrong})
+        back = closing.decide(due, decided(a_basket()), {CHAIN: seen}, {VENUE: a_master()}, AT, ON)
+        limits += [each.limit_price for each in back.orders if each.contract == wanted.contract]
+    return limits
+
+
+def test_no_ask_of_a_wrong_row_is_paid_however_often_the_exit_is_tried() -> None:
+    assert limits_by_try(STUB, Side.BUY) == [Decimal("109.45"), Decimal("125.65"), Decimal("150.75")]
+
+
+def test_a_stub_bid_sells_no_hedge_for_nothing_while_its_neighbours_know_better() -> None:
+    stub = Quote(bid=Decimal("0.05"), ask=Decimal(4000), last=Decimal(90))
+
+    assert limits_by_try(stub, Side.SELL) == [Decimal("89.55"), Decimal("74.60"), Decimal("49.75")]
 
 
 @pytest.mark.parametrize("masters", [{}, {VENUE: {}}])

@@ -16,7 +16,7 @@ from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index, Right, freeze_quantity
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
-from quantleap.domain.market import Quote, Snapshot, marketable_limit
+from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.planning import decide, expiries, shard, tickets
 from quantleap.domain.sessions import TradingCalendar
 from quantleap.domain.sizing import too_large
@@ -31,8 +31,6 @@ EXPIRY = date(2026, 11, 23)
 TICK = Decimal("0.05")
 SPOT = Decimal("26012.35")
 VENUE = "zebu#test"
-
-prices = st.decimals(min_value="0.05", max_value="5000", places=2)
 
 
 def a_due(basket: Basket) -> Due:
@@ -144,12 +142,21 @@ def test_a_venue_whose_list_makes_no_sense_does_not_list_the_contract(broken: di
         decide_with({"mstock#test": odd})
 
 
-def test_one_price_fits_the_ticks_of_every_venue() -> None:
+def test_each_venue_has_the_price_on_its_own_tick() -> None:
     coarse = {contract: each._replace(tick=Decimal("0.25")) for contract, each in a_master().items()}
+    decision = decide_with({VENUE: a_master(), "mstock#test": coarse})
+    at_mstock = a_seat()._replace(tenant="mstock#test")
+    at_mstock = at_mstock._replace(allocations=(at_mstock.allocations[0].model_copy(update={"broker_id": "mstock"}),))
 
-    orders = decide_with({VENUE: a_master(), "mstock#test": coarse}).orders
+    limits = [
+        {(each.side, each.limit_price) for each in tickets(decision, seat, 0)[0].intents}
+        for seat in (a_seat(), at_mstock)
+    ]
 
-    assert all(order.limit_price % Decimal("0.25") == 0 for order in orders)
+    assert limits == [
+        {(Side.BUY, Decimal("110.55")), (Side.SELL, Decimal("89.55"))},
+        {(Side.BUY, Decimal("110.75")), (Side.SELL, Decimal("89.50"))},
+    ]
 
 
 def test_hedges_are_decided_before_sells_whatever_the_template_says() -> None:
@@ -252,30 +259,6 @@ def test_every_intent_has_a_tag_of_its_own_that_every_broker_takes(multiplier: i
 
 def test_planning_twice_gives_the_same_intents() -> None:
     assert one_ticket("3") == one_ticket("3")
-
-
-@given(bid=prices, spread=st.decimals(min_value="0", max_value="50", places=2), side=st.sampled_from(Side))
-def test_a_limit_takes_what_is_offered_lies_on_the_tick_and_stays_in_its_band(
-    bid: Decimal, spread: Decimal, side: Side
-) -> None:
-    quote = Quote(bid=bid, ask=bid + spread, last=bid)
-    limit = marketable_limit(side, quote, TICK)
-
-    assert limit > 0
-    assert limit % TICK == 0
-    if side is Side.BUY:
-        assert quote.ask <= limit <= quote.ask + max(quote.ask / 10, Decimal(5)) + TICK
-    else:
-        assert limit <= quote.bid or limit == TICK
-        assert limit >= quote.bid - max(quote.bid / 10, Decimal(5)) - TICK
-
-
-def test_a_way_out_is_priced_where_one_side_of_the_quote_is_empty() -> None:
-    nothing_offered = Quote(bid=Decimal(90), ask=Decimal(0), last=Decimal(100))
-    nothing_bid = Quote(bid=Decimal(0), ask=Decimal("0.10"), last=Decimal("0.05"))
-
-    assert marketable_limit(Side.BUY, nothing_offered, TICK) == 110
-    assert marketable_limit(Side.SELL, nothing_bid, TICK) == TICK
 
 
 @given(count=st.integers(0, 600), size=st.integers(1, 250), tenants=st.integers(1, 5))

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Self
 
 from quantleap.domain.contracts import Index
+from quantleap.domain.curve import Curve, exercised
 from quantleap.domain.execution import (
     NOTHING_TO_CLOSE,
     SUPERSEDED,
@@ -21,10 +22,11 @@ from quantleap.domain.execution import (
     Ticket,
 )
 from quantleap.domain.halts import Trade
-from quantleap.domain.market import Quote, Snapshot
+from quantleap.domain.market import NO_QUOTE, Snapshot
 from quantleap.domain.market_data import MarketData
 from quantleap.domain.partner import Tenant
 from quantleap.domain.planning import Masters, intent, listed, listing, terms
+from quantleap.domain.pricing import Known, Price, leaving
 from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.trading import Side
 
@@ -72,7 +74,7 @@ def decide(
 
     Chains that nobody could see are absent: what is open is closed all the same.
     """
-    orders = [_way_back(each, _quote(each, snapshots), masters, on, data) for each in _leaving(entered, due)]
+    orders = [_way_back(each, _price(each, snapshots, due.tries), masters, on, data) for each in _leaving(entered, due)]
     orders.sort(key=lambda order: order.side is Side.SELL)
     return Decision(run_id=due.run_id, decided_at=at, orders=tuple(orders))
 
@@ -90,26 +92,21 @@ def _leaving(entered: Decision, due: Due) -> list[Order]:
     return [order for order in entered.orders if order.strategy in due.strategies]
 
 
-def _quote(order: Order, snapshots: Mapping[tuple[Index, date], Snapshot]) -> Quote:
-    """What an order's way back is priced by: what the chain shows of the contract, or what it was entered at.
-
-    The price it was entered at stands for bid, ask and last where the chain or the contract's row is missing, where
-    the row is of zeros, and, for a purchase, where it has neither ask nor last. The order is then capped by the band
-    around that price and may rest, which is told; left out, it would keep everything else from being closed. A row
-    that has an ask or a last but no bid says that nobody bids, and is believed.
-    """
+def _price(order: Order, snapshots: Mapping[tuple[Index, date], Snapshot], tries: int) -> Price:
+    """What an order's way back goes at: by its row, within what the rest of the chain and its entry say of it."""
+    side, entered = opposite(order.side), order.reference_price
     index, expiry, strike, right = order.contract
     snapshot = snapshots.get((index, expiry))
-    seen = None if snapshot is None else snapshot.chain.get((strike, right))
-    if seen is not None and (seen.ask or seen.last or (seen.bid and opposite(order.side) is Side.SELL)):
-        return seen
-    return Quote(bid=order.reference_price, ask=order.reference_price, last=order.reference_price)
+    if snapshot is None:
+        return leaving(side, NO_QUOTE, Known(entered), tries)
+    known = Known(entered, Curve.of(snapshot, right).worth(strike), exercised(snapshot, strike, right))
+    return leaving(side, snapshot.chain.get((strike, right), NO_QUOTE), known, tries)
 
 
-def _way_back(order: Order, quote: Quote, masters: Masters, on: date, data: MarketData) -> Order:
+def _way_back(order: Order, price: Price, masters: Masters, on: date, data: MarketData) -> Order:
     """An order turned round; one that a broker's list has ceased to show keeps the name it was entered by."""
     listings = {venue: listing(each) for venue, each in listed(order.contract, masters, on, data).items()}
-    return order.model_copy(update=terms(opposite(order.side), quote, order.listings | listings)._asdict())
+    return order.model_copy(update=terms(opposite(order.side), price, order.listings | listings)._asdict())
 
 
 class Claim(NamedTuple):

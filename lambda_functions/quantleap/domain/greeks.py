@@ -37,9 +37,14 @@ def delta(right: Right, forward: float, strike: float, deviation: float) -> floa
 
 def implied_deviation(right: Right, forward: float, strike: float, paid: float) -> float | None:
     """The deviation at which the option is worth what was paid; None for a price that none explains."""
-    low, high = LEAST, MOST
-    if not price(right, forward, strike, low) < paid < price(right, forward, strike, high):
+    if not price(right, forward, strike, LEAST) < paid < price(right, forward, strike, MOST):
         return None
+    return deviation_within(right, forward, strike, paid)
+
+
+def deviation_within(right: Right, forward: float, strike: float, paid: float) -> float:
+    """The same for any price: the least or the most that is looked for where none explains it."""
+    low, high = LEAST, MOST
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         if price(right, forward, strike, middle) < paid:

@@ -19,10 +19,14 @@ class Quote(NamedTuple):
     @property
     def mid(self) -> Decimal | None:
         """What the option is worth to both sides; None where a side is missing, crossed or too far from the other."""
-        if not 0 < self.bid <= self.ask:
+        if not (self.bid.is_finite() and self.ask.is_finite() and 0 < self.bid <= self.ask):
             return None
         middle = (self.bid + self.ask) / 2
         return middle if self.ask - self.bid <= max(middle * WIDEST.ratio, WIDEST.least) else None
+
+
+NO_QUOTE = Quote(bid=Decimal(0), ask=Decimal(0), last=Decimal(0))
+"""What a row says that is missing."""
 
 
 class Snapshot(NamedTuple):
@@ -55,27 +59,18 @@ BAND = ProtectionBand(ratio=Decimal("0.10"), least=Decimal(5))
 """10 %, at least 5 rupees: what ICICI Direct's own client uses when it prices a market option order."""
 
 
-def marketable_limit(side: Side, quote: Quote, tick: Decimal, band: ProtectionBand = BAND) -> Decimal:
-    """A limit price that takes what is offered, with a cap, on the tick and never below one tick.
-
-    Market orders are refused for algorithms since April 2026, so this is how one is meant.
-    """
-    met = touch(side, quote, tick)
-    if side is Side.BUY:
-        return _on_tick(met + band.around(met), tick, ROUND_CEILING)
-    return max(tick, _on_tick(met - band.around(met), tick, ROUND_FLOOR))
+def marketable_limit(side: Side, quote: Quote) -> Decimal:
+    """A price that takes what is offered, and no more than the band beyond it."""
+    met = touch(side, quote)
+    return met + BAND.around(met) if side is Side.BUY else met - BAND.around(met)
 
 
-def touch(side: Side, quote: Quote, tick: Decimal) -> Decimal:
-    """The price an order would meet, which its limit is worked out from.
-
-    An empty side is met on the way out alone: a purchase then goes by the last price, and a sale that nobody bids for
-    by the least price there is.
-    """
-    if side is Side.BUY:
-        return quote.ask or quote.last
-    return quote.bid or tick
+def touch(side: Side, quote: Quote) -> Decimal:
+    """The price an order would meet, which its limit is worked out from."""
+    return quote.ask if side is Side.BUY else quote.bid
 
 
-def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
-    return ((price / tick).to_integral_value(rounding) * tick).quantize(Decimal("0.01"))
+def on_tick(side: Side, price: Decimal, tick: Decimal) -> Decimal:
+    """The nearest price on a tick that still takes what `price` takes: a purchase's above, a sale's below."""
+    steps = (price / tick).to_integral_value(ROUND_CEILING if side is Side.BUY else ROUND_FLOOR)
+    return (max(Decimal(1), steps) * tick).quantize(Decimal("0.01"))

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from quantleap.domain.basket import Basket, OnIncomplete
 from quantleap.domain.broker import Instrument
-from quantleap.domain.contracts import Contract, Index, Right, expiry_date, freeze_quantity
+from quantleap.domain.contracts import TICK, Contract, Index, Right, expiry_date, freeze_quantity
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
-from quantleap.domain.market import Quote, Snapshot, marketable_limit, touch
+from quantleap.domain.market import Snapshot, on_tick
 from quantleap.domain.market_data import MarketData
+from quantleap.domain.pricing import Price, entering
 from quantleap.domain.readiness import last_exit
 from quantleap.domain.sessions import Calendar
 from quantleap.domain.shipped import SHIPPED
@@ -110,8 +111,9 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
         if sides.setdefault(chosen, leg.side) is not leg.side:
             raise Undecidable(f"{_name(chosen)} is both bought and sold", code="legs_cancel_out")
         quote = chain.snapshot.chain.get((chosen.strike, chosen.right))
-        if quote is None or quote.mid is None:
-            raise Undecidable(f"no usable quote for {_name(chosen)}", code="no_usable_quote")
+        if quote is None:
+            raise Undecidable(f"no quote for {_name(chosen)}", code="no_usable_quote")
+        price = entering(leg.side, quote, chain.curve(chosen.right).worth(chosen.strike))
         offered = listed(chosen, masters, on, data)
         if not offered:
             raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
@@ -125,7 +127,7 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
                 algo_ids=basket.algo_ids,
                 unwinds=strategy.on_incomplete is OnIncomplete.UNWIND,
                 freeze_quantity=_freeze_quantity(chosen.index, on, offered.values(), data),
-                **terms(leg.side, quote, {venue: listing(each) for venue, each in offered.items()})._asdict(),
+                **terms(leg.side, price, {venue: listing(each) for venue, each in offered.items()})._asdict(),
             )
         )
     return orders
@@ -140,13 +142,12 @@ class Terms(NamedTuple):
     listings: dict[str, Listing]
 
 
-def terms(side: Side, quote: Quote, listings: dict[str, Listing]) -> Terms:
-    """The same price for everybody, on the coarsest tick of the venues."""
-    tick = max(each.tick for each in listings.values())
+def terms(side: Side, price: Price, listings: dict[str, Listing]) -> Terms:
+    """The same price for everybody; each venue's orders are put on its own tick."""
     return Terms(
         side=side,
-        reference_price=touch(side, quote, tick),
-        limit_price=marketable_limit(side, quote, tick),
+        reference_price=on_tick(side, price.reference, TICK),
+        limit_price=on_tick(side, price.limit, TICK),
         listings=listings,
     )
 
@@ -244,5 +245,5 @@ def intent(ticket: Ticket, order: Order, listing: Listing, position: int, quanti
         contract=order.contract,
         product=order.product,
         quantity=quantity,
-        limit_price=order.limit_price,
+        limit_price=on_tick(order.side, order.limit_price, listing.tick),
     )
