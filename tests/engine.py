@@ -424,7 +424,8 @@ class FakeDesk:
 
     def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
         self._power.step()
-        joined = {ticket.name: sorted(self._store.joined[ticket.client_id]) for ticket in tickets}
+        noted = [ticket for ticket in tickets if ticket.name in self._store.joined.get(ticket.client_id, ())]
+        joined = {ticket.name: sorted(self._store.joined[ticket.client_id]) for ticket in noted}
         return {name: Share(together.index(name), len(together)) for name, together in joined.items()}
 
     def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:

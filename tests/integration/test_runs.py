@@ -54,6 +54,7 @@ def test_whoever_trades_at_an_account_at_a_boundary_is_counted_once_whatever_run
     assert runs.shares([ours, theirs], AT) == {ours.name: Share(0, 3), theirs.name: Share(1, 3)}
     assert runs.shares([later, elsewhere], AT) == {later.name: Share(2, 3), elsewhere.name: Share(0, 1)}
     assert runs.shares([real], AT) == {real.name: Share(0, 1)}
+    assert runs.shares([ours], AT + timedelta(minutes=2)) == {}
     assert runs.shares([ours], AT + timedelta(minutes=1)) == {ours.name: Share(0, 1)}
 
 

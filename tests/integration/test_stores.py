@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+from quantleap.adapters import keys
+from quantleap.adapters.table import Table
 from quantleap.domain.account import AccountStatus, OAuthState
 from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.errors import AlreadySubscribed, Conflict, NotFound
@@ -156,6 +158,13 @@ def test_an_account_comes_back_as_it_was_and_leads_to_its_owner(stores: Stores) 
     assert stores.accounts.owner(ZEBU, "ZEBU123") == ASHA
     assert stores.accounts.of_user(ASHA) == [an_account()]
     assert stores.accounts.many([(ASHA, "ZEBU123"), (ASHA, "NONE")]) == {(ASHA, "ZEBU123"): an_account()}
+
+
+def test_an_account_that_is_damaged_keeps_no_other_from_being_read(stores: Stores, table: Table) -> None:
+    stores.accounts.add(an_account(), a_user(), new_user=True)
+    table.put({**keys.broker_account(ASHA, "DAMAGED"), "entity_type": "BROKER_ACCOUNT", "version": 1})
+
+    assert stores.accounts.many([(ASHA, "DAMAGED"), (ASHA, "ZEBU123")]) == {(ASHA, "ZEBU123"): an_account()}
 
 
 def test_who_holds_an_address_and_a_client_id_is_told_together(stores: Stores) -> None:

@@ -28,17 +28,18 @@ def test_what_hangs_when_the_time_is_over_is_left_off_and_told() -> None:
     assert [each.type for each in store.events.values()] == [EventType.POSITION_INCOMPLETE]
 
 
-def test_a_timeout_of_something_else_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_of_something_else_is_a_fault_and_not_the_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
     async def asked(_self: Lookout, _ticket: Ticket) -> None:
         raise TimeoutError("not the account's end")
 
     monkeypatch.setattr(Lookout, "asked", asked)
     store, broker = a_store(1), FakeZebu()
 
-    with pytest.raises(BaseExceptionGroup):
-        run(store, broker)
+    report = run(store, broker)
 
-    assert not store.tickets[TICKET].settled
+    assert report.counts == {"filled": 1, "not_sent": 3}
+    assert {intent.reason for intent in store.tickets[TICKET].intents[1:]} == {"internal_fault"}
+    assert report.incomplete == 1
 
 
 def test_an_order_does_not_leave_when_the_lease_ran_out_while_it_was_asked_whether_it_may(

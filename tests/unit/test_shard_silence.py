@@ -20,10 +20,10 @@ def again(store: Store, broker: FakeZebu, after: timedelta) -> Report:
     return play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), WARM + after).report
 
 
-def dies_after(store: Store, broker: FakeZebu, orders: int) -> None:
+def dies_after(store: Store, broker: FakeZebu, orders: int, users: int = 1) -> None:
     """Serve the shard and lose the power as soon as so many orders lie at the broker."""
     for cut_at in range(1, 500):
-        fresh = a_store(1)
+        fresh = a_store(users)
         vars(store).update(vars(fresh))
         broker.orders.clear()
         alive = survive(lambda: serve(a_desk(store, broker, Power(cut_at)), an_errand()), WARM)  # noqa: B023 - at once

@@ -1,6 +1,10 @@
 """Users' broker accounts in the table, and the claim of each client id in its tenant."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
 
 from quantleap.adapters import keys, outbox, users
 from quantleap.adapters.items import NEW, read, stored
@@ -10,6 +14,8 @@ from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import Happening
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Known, Page
+
+log = logging.getLogger(__name__)
 
 OPTIONAL = ("token_expires_at", "last_oauth_login")
 """What a change takes away when the account no longer has it."""
@@ -134,10 +140,18 @@ class TableBrokerAccounts:
         return Page(accounts, names[-1][1] if claims.next_key and names else None)
 
     def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
-        """Accounts by (user, client id), a hundred a call; the missing are absent."""
+        """Accounts by (user, client id), a hundred a call; the missing are absent, and those that cannot be read."""
         items = self._table.get_many(keys.broker_account(*name) for name in dict.fromkeys(names))
-        accounts = (of_item(item) for item in items)
+        accounts = [account for item in items if (account := _readable(item)) is not None]
         return {(account.user_id, account.client_id): account for account in accounts}
+
+
+def _readable(item: Item) -> BrokerAccount | None:
+    """An account as stored; one that is damaged keeps nobody else's from being read."""
+    with suppress(ValidationError):
+        return of_item(item)
+    log.error("%s %s: not a broker account", item["user_id"], item["sort_key"])
+    return None
 
 
 def of_item(item: Item) -> BrokerAccount:

@@ -256,13 +256,13 @@ class TableRuns:
         )
 
     def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
-        """By a ticket's name, its place among all that were noted for its account and boundary: a read a hundred."""
+        """By a ticket's name, its place among all noted for its account and boundary, if it was: a read a hundred."""
         wanted = list(tickets)
         accounts = dict.fromkeys((str(ticket.venue), ticket.client_id) for ticket in wanted)
         items = self._table.get_many(keys.pace(*account, boundary) for account in accounts)
         orders = (sorted(item["tickets"]) for item in items)
         shares = {name: Share(place, len(order)) for order in orders for place, name in enumerate(order)}
-        return {ticket.name: shares[_in_all(ticket)] for ticket in wanted}
+        return {ticket.name: shares[_in_all(ticket)] for ticket in wanted if _in_all(ticket) in shares}
 
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         """Store what became of a ticket together with what is told of it.

@@ -113,13 +113,14 @@ class Claim(NamedTuple):
     """An entry's ticket that an exit is to close, and those of the exits that came before.
 
     `unwritten` are exits that have no ticket yet, with the strategies they are to close; `awaited` are strategies
-    that are left to such an exit.
+    that are left to such an exit. With a `refusal` nobody could find out what there is to close.
     """
 
     entry: Ticket
     earlier: tuple[Ticket, ...] = ()
     unwritten: Mapping[str, frozenset[int]] = {}
     awaited: frozenset[int] = frozenset()
+    refusal: str | None = None
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -170,8 +171,8 @@ def ticket(decision: Decision, claim: Claim, *, halves: bool = False) -> Ticket:
     """
     entry = claim.entry
     blank = _blank(entry, decision.run_id)
-    if decision.refusal is not None:
-        return blank.skip(decision.refusal)
+    if (refusal := decision.refusal or claim.refusal) is not None:
+        return blank.skip(refusal)
     wanted = [order for order in decision.orders if not halves or order.strategy in entry.incomplete]
     blocked = {order.strategy: reason for order in wanted if (reason := claim.blocked_because(order.strategy))}
     left = [(order, sizes) for order in wanted if (sizes := _sizes(order, claim, blocked))]

@@ -363,7 +363,7 @@ class Runs(RunRecords, DayRuns, Protocol):
         """Note that tickets trade at their accounts at a boundary; noting one twice is once."""
 
     def shares(self, tickets: Iterable[Ticket], boundary: datetime) -> Mapping[str, Share]:
-        """By a ticket's name, its place among all that were noted for its account and boundary."""
+        """By a ticket's name, its place among all noted for its account and boundary; absent where it was not noted."""
 
     def settle(self, ticket: Ticket, told: Sequence[Happening] = ()) -> None:
         """Store what became of a ticket and what is told of it; `Conflict` when a successor serves or settled it."""

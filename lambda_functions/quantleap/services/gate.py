@@ -20,7 +20,11 @@ SETTLE = timedelta(seconds=1)
 NS = 1_000_000_000
 
 
-class Fenced(Exception):
+class Shut(Exception):
+    """The right to send is gone, for everybody of the shard."""
+
+
+class Fenced(Shut):
     """Another worker serves the shard now; this one must not send or store anything more."""
 
 
@@ -69,8 +73,10 @@ class Gate:
         return self._shut_by is None and self._timer.now_ns() < self._open_until_ns
 
     async def passed(self) -> None:
-        """Come back when an order may leave; raises what shut the gate when it never may again."""
+        """Come back when an order may leave; raises `Shut` when it never may again."""
         while not self.is_open:
-            if self._shut_by is not None:
+            if isinstance(self._shut_by, Shut):
                 raise self._shut_by
+            if self._shut_by is not None:
+                raise Shut from self._shut_by
             await asyncio.sleep(0.01)

@@ -19,6 +19,7 @@ from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import from_ns, to_ns
 from quantleap.services.inheriting import inherit, keep
+from quantleap.services.isolation import Spared
 from quantleap.services.trader import LOOKS_S
 
 SEEN_WITHIN_S, SEEN_AT_LEAST_S = 12.0, 4.0
@@ -66,6 +67,12 @@ async def _asked(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequenc
 
 async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
     """Tickets of one account as its book has them now, what rests taken back; as they were without a book."""
+    with Spared(tickets[0]):
+        return await _looked(desk, errand, tickets, session)
+    return tickets
+
+
+async def _looked(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
     channel, belief = channel_of(desk, errand, tickets[0], session), Belief(desk.timer)
     channel.prepare(())
     left_s = (errand.boundary - desk.timing.last_look - from_ns(desk.timer.now_ns())).total_seconds()

@@ -6,6 +6,7 @@ Nothing of such a ticket is sent any more, by whoever: its lease is ours, and it
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from quantleap.domain import booking, telling
 from quantleap.domain.closing import Claim
@@ -14,6 +15,7 @@ from quantleap.domain.events import Happening
 from quantleap.domain.execution import Decision, Due, Kind, Ticket
 from quantleap.services.desk import Desk, Errand
 from quantleap.services.gate import SETTLE, from_ns, to_ns
+from quantleap.services.isolation import Spared
 
 
 async def inherit(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequence[Claim]:
@@ -65,13 +67,13 @@ def _dues(desk: Desk, run_ids: Iterable[str]) -> dict[str, Due]:
 def _keep(desk: Desk, was: Ticket, now: Ticket, dues: dict[str, Due]) -> Ticket:
     if was.settled:
         if now.certain:
-            desk.runs.learn(now)
+            with Spared(now):
+                desk.runs.learn(now)
         return now
-    try:
+    with suppress(Conflict), Spared(now):
         desk.runs.settle(now, _told(now, dues[now.run_id]))
-    except Conflict:
-        return was
-    return now
+        return now
+    return was
 
 
 def _told(ticket: Ticket, due: Due) -> Sequence[Happening]:

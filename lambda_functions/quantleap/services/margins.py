@@ -21,6 +21,7 @@ from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http
 from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.channel import order_request
+from quantleap.services.isolation import Spared
 from quantleap.services.roster import UNREADABLE, name
 
 SHORT = "margin_short"
@@ -82,6 +83,12 @@ def _reason(bank: Bank, sessions: Sessions, used_at: datetime, ticket: Ticket) -
     session = sessions.get(name(ticket))
     if session is None:
         return UNREADABLE
+    with Spared(ticket):
+        return _said(bank, session, used_at, ticket)
+    return None
+
+
+def _said(bank: Bank, session: Session, used_at: datetime, ticket: Ticket) -> str | None:
     try:
         broker = bank.brokers.broker(ticket.broker_id, Tenant.of(ticket.tenant).environment)
         return SHORT if _short(bank.http, broker, session, ticket) else None

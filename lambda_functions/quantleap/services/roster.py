@@ -16,6 +16,7 @@ from quantleap.domain.readiness import in_the_way
 from quantleap.domain.subscription import Status
 from quantleap.domain.trading import Product
 from quantleap.services.desk import Desk, Errand, Name
+from quantleap.services.isolation import FAULT, Spared
 
 UNREADABLE = "broker_session_unreadable"
 """The account logged in, and the token cannot be had from the vault."""
@@ -47,21 +48,38 @@ def _as_drawn(errand: Errand, tickets: Iterable[Ticket]) -> list[Ticket]:
 
 
 def _seated(decision: Decision, seat: Seat, shard: int) -> list[Ticket]:
-    tickets = planning.tickets(decision, seat, shard)
+    turns = seat.turns or (0,) * len(seat.allocations)
+    alone = (seat._replace(allocations=(a,), turns=(turn,)) for a, turn in zip(seat.allocations, turns, strict=True))
+    tickets = [_planned(decision, each, shard) for each in alone]
     if seat.status != Status.ACTIVE:
         return [ticket.skip(f"subscription_{seat.status.lower()}") for ticket in tickets]
     return tickets if seat.halted is None else [ticket.skip(seat.halted) for ticket in tickets]
 
 
+def _planned(decision: Decision, alone: Seat, shard: int) -> Ticket:
+    (refused,) = planning.tickets(decision.model_copy(update={"refusal": FAULT}), alone, shard)
+    with Spared(refused):
+        (ticket,) = planning.tickets(decision, alone, shard)
+        return ticket
+    return refused
+
+
 def claims(desk: Desk, errand: Errand) -> list[Claim]:
     """What an exit is to close: each ticket of the entry that placed orders, whatever became of its subscription."""
     entered = desk.runs.tickets(errand.closes or "", errand.shard, None)
-    concerned = (t for t in entered if t.intents and closing.concerns(errand.only, t, errand.template_id))
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(partial(_claim, desk, errand), concerned))
+        found = pool.map(partial(_claim, desk, errand), (ticket for ticket in entered if ticket.intents))
+    return [claim for claim in found if claim is not None]
 
 
-def _claim(desk: Desk, errand: Errand, entry: Ticket) -> Claim:
+def _claim(desk: Desk, errand: Errand, entry: Ticket) -> Claim | None:
+    """What is to be closed of a ticket; None where the exit does not concern it."""
+    with Spared(entry):
+        return _found(desk, errand, entry) if closing.concerns(errand.only, entry, errand.template_id) else None
+    return Claim(entry, refusal=FAULT)
+
+
+def _found(desk: Desk, errand: Errand, entry: Ticket) -> Claim:
     claim = Claim(entry)
     for run_id in desk.runs.claim_exit(entry, errand.run_id):
         stored = desk.runs.ticket(run_id, entry.shard, entry.tenant, entry.name)
@@ -71,11 +89,16 @@ def _claim(desk: Desk, errand: Errand, entry: Ticket) -> Claim:
 
 def exits(desk: Desk, errand: Errand, decision: Decision, claimed: Iterable[Claim]) -> list[Ticket]:
     """Every ticket of an exit's shard."""
+    return _as_drawn(errand, (_leaving(desk, errand, decision, claim) for claim in claimed))
+
+
+def _leaving(desk: Desk, errand: Errand, decision: Decision, claim: Claim) -> Ticket:
     halves = errand.only == closing.INCOMPLETE
-    claims = (_standing_in(desk, decision, claim, halves=halves) for claim in claimed)
-    tickets = (closing.ticket(decision, claim, halves=halves) for claim in claims)
     over = day_of(errand.closes or errand.run_id) != day_of(errand.run_id)
-    return _as_drawn(errand, map(_without_intraday, tickets) if over else tickets)
+    with Spared(claim.entry):
+        ticket = closing.ticket(decision, _standing_in(desk, decision, claim, halves=halves), halves=halves)
+        return _without_intraday(ticket) if over else ticket
+    return closing.ticket(decision, claim._replace(refusal=FAULT))
 
 
 def _without_intraday(ticket: Ticket) -> Ticket:
@@ -115,9 +138,11 @@ def checked(
     """The ticket, skipped when its account cannot trade at the boundary, or not leave what it enters."""
     if ticket.settled:
         return ticket
-    reason = not_ready_because(ticket, accounts, hours) or _unserved_because(desk, ticket)
-    if reason is None and name(ticket) not in sessions:
-        reason = UNREADABLE
+    reason: str | None = FAULT
+    with Spared(ticket):
+        reason = not_ready_because(ticket, accounts, hours) or _unserved_because(desk, ticket)
+        if reason is None and name(ticket) not in sessions:
+            reason = UNREADABLE
     return ticket if reason is None else ticket.skip(reason)
 
 

@@ -17,7 +17,7 @@ from quantleap.domain.account import Session
 from quantleap.domain.basket import Basket
 from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, NotFound
-from quantleap.domain.execution import Decision, Lease, Report, State, Ticket
+from quantleap.domain.execution import Decision, Lease, Report, Share, State, Ticket
 from quantleap.domain.runs import report_of
 from quantleap.domain.subscription import Status
 from quantleap.services import roster
@@ -25,6 +25,7 @@ from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import NS, SETTLE, Fenced, Gate, from_ns, to_ns
 from quantleap.services.hindsight import channel_of, look_again
+from quantleap.services.isolation import FAULT, Spared, note
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
@@ -93,13 +94,51 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     )
     hours = Hours(errand.boundary, decision.leaves_at)
     ready = [_untold(roster.checked(desk, t, accounts, sessions, hours), errand) for t in drafts]
-    tickets = await asyncio.to_thread(desk.runs.write_tickets, [t.served_under(lease.token) for t in ready])
-    traders = [_trader(desk, errand, t, sessions, lookout, lease) for t in tickets if _tradable(t, sessions)]
-    joining = asyncio.to_thread(desk.runs.join, [trader.ticket for trader in traders], errand.boundary)
-    await asyncio.gather(joining, *(trader.channel.connect() for trader in traders))
-    stranded = [_strand(t, lease) for t in tickets if not (t.settled or _tradable(t, sessions))]
+    tickets = await _stored(desk, errand, [t.served_under(lease.token) for t in ready])
+    traders = _traders(desk, errand, tickets, sessions, lookout, lease)
+    joining = asyncio.to_thread(_join, desk, errand, [trader.ticket for trader in traders])
+    await asyncio.gather(joining, *map(_connect, traders))
+    trading = {trader.ticket.name for trader in traders}
+    stranded = [_strand(t, lease, sessions) for t in tickets if not (t.settled or t.name in trading)]
     done = [*(t for t in tickets if t.settled), *await _settle(desk, errand, decision, stranded)]
     return Warm(decision, done, traders, unlocked_at)
+
+
+async def _stored(desk: Desk, errand: Errand, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+    """Tickets as stored; one that cannot be is not traded, and where none can be that is raised."""
+    try:
+        return await asyncio.to_thread(desk.runs.write_tickets, tickets)
+    except Conflict:
+        raise
+    except Exception:
+        found = await asyncio.gather(*(asyncio.to_thread(_stored_alone, desk, errand, ticket) for ticket in tickets))
+        if not any(found):
+            raise
+        return [each or ticket.skip(FAULT) for each, ticket in zip(found, tickets, strict=True)]
+
+
+def _stored_alone(desk: Desk, errand: Errand, ticket: Ticket) -> Ticket | None:
+    """The ticket as stored, without its orders where it cannot be stored with them; None where it cannot at all."""
+    for each in (ticket, _untold(ticket.skip(FAULT), errand)):
+        with Spared(ticket):
+            return desk.runs.write_tickets([each])[0]
+    return None
+
+
+def _join(desk: Desk, errand: Errand, tickets: Sequence[Ticket]) -> None:
+    """Note who trades at the accounts; one that cannot be noted keeps to the limits as if it were alone."""
+    try:
+        desk.runs.join(tickets, errand.boundary)
+    except Exception:  # noqa: BLE001 - found out below whose it is
+        for ticket in tickets:
+            with Spared(ticket):
+                desk.runs.join([ticket], errand.boundary)
+
+
+async def _connect(trader: Trader) -> None:
+    """Whatever is wrong with the connection, the first send finds it out again."""
+    with Spared(trader.ticket):
+        await trader.channel.connect()
 
 
 async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Sequence[Ticket]:
@@ -119,17 +158,33 @@ def _tradable(ticket: Ticket, sessions: Mapping[Name, Session]) -> bool:
     return not (ticket.settled or ticket.skipped) and name(ticket) in sessions
 
 
-def _strand(ticket: Ticket, lease: Lease) -> Ticket:
-    """End a ticket nobody can trade: it is skipped, or its token has gone since an earlier attempt stored it."""
+def _strand(ticket: Ticket, lease: Lease, sessions: Mapping[Name, Session]) -> Ticket:
+    """End a ticket nobody can trade: skipped, its token gone since an earlier attempt stored it, or it faulted."""
     state = State.NOT_SENT if lease.armed_until is None else State.UNKNOWN
-    intents = tuple(intent.became(state, reason=UNREADABLE) for intent in ticket.intents)
+    reason = FAULT if name(ticket) in sessions else UNREADABLE
+    intents = tuple(intent.became(state, reason=reason) for intent in ticket.intents)
     return ticket.with_intents(intents, settled=True)
 
 
-def _trader(
-    desk: Desk, errand: Errand, ticket: Ticket, sessions: Mapping[Name, Session], lookout: Lookout, lease: Lease
-) -> Trader:
-    channel = channel_of(desk, errand, ticket, sessions[name(ticket)])
+def _traders(
+    desk: Desk,
+    errand: Errand,
+    tickets: Iterable[Ticket],
+    sessions: Mapping[Name, Session],
+    lookout: Lookout,
+    lease: Lease,
+) -> list[Trader]:
+    """One for each ticket that can be traded."""
+    made: list[Trader] = []
+    for ticket in tickets:
+        if _tradable(ticket, sessions):
+            with Spared(ticket):
+                made.append(_trader(desk, errand, ticket, sessions[name(ticket)], lookout, lease))
+    return made
+
+
+def _trader(desk: Desk, errand: Errand, ticket: Ticket, session: Session, lookout: Lookout, lease: Lease) -> Trader:
+    channel = channel_of(desk, errand, ticket, session)
     boundary_ns, late = to_ns(errand.boundary), _lateness(desk, lease)
     turn_s = channel.broker.capability.admission_wait_s(ticket.turn, len(ticket.intents))
     trader = Trader(
@@ -167,7 +222,17 @@ def _day(moment: datetime) -> date:
 async def _recover(desk: Desk, traders: Sequence[Trader], armed_until: datetime) -> None:
     """Wait until the worker before us can have nothing on its way any more, then learn what it placed."""
     await desk.timer.until(to_ns(armed_until + SETTLE))
-    await asyncio.gather(*(trader.recover() for trader in traders))
+    await asyncio.gather(*map(_recover_one, traders))
+
+
+async def _recover_one(trader: Trader) -> None:
+    with _ending(trader, State.UNKNOWN):
+        await trader.recover()
+
+
+def _ending(trader: Trader, state: State = State.NOT_SENT) -> Spared:
+    """After a fault nothing more is placed for the account; what was not written becomes `state`."""
+    return Spared(trader.ticket, partial(trader.leave_off, FAULT, state))
 
 
 async def _last_look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> None:
@@ -178,7 +243,8 @@ async def _last_look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -
         asyncio.to_thread(desk.runs.shares, tickets, errand.boundary), _look(desk, errand, warm, lookout)
     )
     for trader in warm.traders:
-        trader.among(shares[trader.ticket.name])
+        with _ending(trader):
+            trader.among(shares.get(trader.ticket.name, Share()))
 
 
 async def _look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> None:
@@ -197,14 +263,15 @@ async def _look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> Non
     )
     hours = Hours(errand.boundary, warm.decision.leaves_at)
     for trader in warm.traders:
-        reason = (
-            lookout.stops(trader.ticket)
-            or _withdrawn_because(basket, errand)
-            or _inactive_because(statuses.get(trader.ticket.subscription_id))
-            or roster.not_ready_because(trader.ticket, accounts, hours)
-        )
-        if reason is not None and trader.untouched:
-            trader.skip(reason)
+        with _ending(trader):
+            reason = (
+                lookout.stops(trader.ticket)
+                or _withdrawn_because(basket, errand)
+                or _inactive_because(statuses.get(trader.ticket.subscription_id))
+                or roster.not_ready_because(trader.ticket, accounts, hours)
+            )
+            if reason is not None and trader.untouched:
+                trader.skip(reason)
 
 
 def _withdrawn_because(basket: Basket, errand: Errand) -> str | None:
@@ -220,7 +287,7 @@ def _inactive_because(status: str | None) -> str | None:
 async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: Lookout) -> Sequence[Ticket]:
     """Send at the boundary and see everybody through; returns the tickets, settled.
 
-    Raises `Fenced`, or a group of the faults that accounts ended in, which the next attempt finds out about.
+    Raises `Fenced`, or a group of what went wrong with the lease and the store, for the next attempt to go on from.
     """
     gate = Gate(desk.timer, partial(_renew, desk, errand, lease))
     await gate.arm(errand.boundary)
@@ -228,7 +295,7 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
     with _nothing_collected():
         await desk.timer.until(to_ns(errand.boundary))
         _turn_away_the_late(desk, errand, lease, warm.traders)
-        openings = [trader.open_fire() if gate.is_open else None for trader in warm.traders]
+        openings = [_open_fire(trader) if gate.is_open else None for trader in warm.traders]
     keeper = asyncio.create_task(gate.keep_open())
     trades = (_trade(desk, warm, *each, gate) for each in zip(warm.traders, openings, strict=True))
     try:
@@ -237,7 +304,17 @@ async def _fire(desk: Desk, errand: Errand, warm: Warm, lease: Lease, lookout: L
         keeper.cancel()
         watch.cancel()
         for trader in warm.traders:
-            trader.channel.hang_up()
+            with Spared(trader.ticket):
+                trader.channel.hang_up()
+
+
+def _open_fire(trader: Trader) -> Opening | None:
+    try:
+        return trader.open_fire()
+    except Exception as fault:  # noqa: BLE001 - the others' orders are due at this instant
+        note(trader.ticket, fault)
+        trader.leave_off(FAULT)
+        return None
 
 
 async def _see_through(
@@ -258,13 +335,22 @@ async def _see_through(
     if any(isinstance(fault, Fenced) for fault in faults):
         raise Fenced
     if faults:
-        raise BaseExceptionGroup("some accounts' orders ended in a fault", faults)
+        raise BaseExceptionGroup("some accounts' orders were not seen to their end", faults)
     return settled
 
 
 async def _trade(desk: Desk, warm: Warm, trader: Trader, opening: Opening | None, gate: Gate) -> None:
     """Trade one account; that its login turned out to be dead is noted at once, so nobody relies on it again."""
-    await trader.trade(gate, opening)
+    trading = _ending(trader)
+    with trading:
+        await trader.trade(gate, opening)
+    with Spared(trader.ticket):
+        if trading.faulted:
+            await trader.conclude(gate)
+        await _note_login(desk, warm, trader)
+
+
+async def _note_login(desk: Desk, warm: Warm, trader: Trader) -> None:
     if trader.channel.session_died:
         with suppress(NotFound):  # deleted meanwhile
             await asyncio.to_thread(mark_login_required, desk.accounts, *name(trader.ticket), warm.unlocked_at)
@@ -308,8 +394,14 @@ def _lateness(desk: Desk, lease: Lease) -> timedelta:
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
     """Store what became of tickets, each together with what others need to hear of it."""
     closing = errand.closes is not None
-    told = partial(telling.of_ticket, decision=decision, boundary=errand.boundary, closing=closing, tries=errand.tries)
-    writes = (asyncio.to_thread(desk.runs.settle, ticket, told(ticket)) for ticket in tickets)
+    of_ticket = partial(
+        telling.of_ticket, decision=decision, boundary=errand.boundary, closing=closing, tries=errand.tries
+    )
+
+    def settle(ticket: Ticket) -> None:
+        desk.runs.settle(ticket, of_ticket(ticket))
+
+    writes = (asyncio.to_thread(settle, ticket) for ticket in tickets)
     faults = [each for each in await asyncio.gather(*writes, return_exceptions=True) if each is not None]
     if any(isinstance(fault, Conflict) for fault in faults):
         raise Fenced

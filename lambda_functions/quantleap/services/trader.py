@@ -112,25 +112,30 @@ class Trader:
             return None
 
     async def trade(self, gate: Gate, opening: Opening | None) -> None:
-        """Place what is pending and see it to its end.
+        """Place what is pending and see it to its end."""
+        await self._in_time(self._trade(gate, opening))
 
-        Whatever hangs, by `ends_ns` every intent has a last known state.
-        """
+    async def conclude(self, gate: Gate) -> None:
+        """Learn what became of what was sent, and take back what rests."""
+        await self._in_time(self._conclude(gate))
+
+    async def _in_time(self, work: Awaitable[None]) -> None:
+        """Whatever hangs, by `ends_ns` every intent has a last known state."""
         limit = asyncio.timeout(max(0.0, (self.ends_ns - self.timer.now_ns()) / NS))
         try:
             async with limit:
-                await self._trade(gate, opening)
+                await work
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._leave_off()
+            self.leave_off("broker_too_slow")
 
-    def _leave_off(self) -> None:
-        """End what is under way: what was written may have been placed."""
+    def leave_off(self, reason: str, state: State = State.NOT_SENT) -> None:
+        """End what is under way: what was written may have been placed; what was not becomes `state`."""
         sent = [intent for intent in self.pending if intent.sent_after_ms is not None]
         for intent in sent:
-            self._note(intent, State.UNKNOWN, reason="broker_too_slow", doubted=True)
-        self.give_up("broker_too_slow")
+            self._note(intent, State.UNKNOWN, reason=reason, doubted=True)
+        self.give_up(reason, state)
 
     async def _trade(self, gate: Gate, opening: Opening | None) -> None:
         if opening is not None:
@@ -314,9 +319,18 @@ class Trader:
                 return self._write(intent)
 
     def _write(self, intent: Intent) -> Awaitable[Answer]:
-        answer = self.channel.write(intent)
-        self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary())
+        try:
+            answer = self.channel.write(intent)
+        except BrokerFailure:
+            raise
+        except Exception:
+            self._note_sent(intent)  # a fault of ours, and nobody knows how far it got
+            raise
+        self._note_sent(intent)
         return answer
+
+    def _note_sent(self, intent: Intent) -> None:
+        self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary())
 
     async def _look_up(self, intent: Intent, failure: Unknown, *, again: bool) -> None:
         """Ask the book for an order nobody answered for; where it does not answer either, send nothing more.
