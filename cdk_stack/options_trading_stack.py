@@ -64,7 +64,13 @@ class OptionsTradingStack(Stack):
     def _addresses(self, stage: StageSettings) -> FixedAddresses | None:
         if not stage.fixed_addresses:
             return None
-        return FixedAddresses(self, "Addresses", prefix=stage.prefix, count=stage.fixed_addresses)
+        return FixedAddresses(
+            self,
+            "Addresses",
+            prefix=stage.prefix,
+            count=stage.fixed_addresses,
+            one_in_use=stage.one_address_in_use,
+        )
 
     def _told(self, stage: StageSettings) -> dict[str, str]:
         return environment(
@@ -93,6 +99,7 @@ class OptionsTradingStack(Stack):
                 "executor-failed": self.functions["strategy-executor"].metric_errors(),
                 "position-left-half": self.timer.left_half,
                 "shards-missing": self.timer.shards_missing,
+                "address-not-allowed": self.timer.address_refused,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,
                 "lot-sizes-differ": self.masters.different_lots,

@@ -48,6 +48,7 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     market_hours: Literal["exchange", "always"]
     keep_data: bool
     fixed_addresses: Annotated[int, Field(ge=0, le=MOST_ADDRESSES)] = 0
+    one_address_in_use: bool = False
     credential_vault: Literal["secrets_manager", "kms_envelope"] = "secrets_manager"
     log_retention: Literal["TWO_WEEKS", "FIVE_YEARS"]
     log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
@@ -75,6 +76,8 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(
                 "a stage with real brokers needs fixed_addresses: brokers take orders only from registered addresses"
             )
+        if self.one_address_in_use and not self.fixed_addresses:
+            raise ValueError("one_address_in_use needs fixed_addresses")
         if self.fixed_addresses and self.platform == "local":
             raise ValueError("the local platform has no fixed_addresses")
         if self.fixed_addresses and not all(map(_at_the_open_port, filter(None, self._told_places))):

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from quantleap.adapters.brokers.directory import BROKERS, capabilities
-from quantleap.domain.broker import BrokerFailure, Vocabulary
+from quantleap.domain.broker import EVERYWHERE, BrokerFailure, Phrases, Vocabulary
 from quantleap.domain.capabilities import Binding, Capability, Pace
 from sandbox.openapi import files as openapi
 
@@ -38,14 +38,26 @@ your key. What is marked * no document of the broker's confirms; we verify it wi
 
 ERRORS = """# Brokers' words for failures
 
-Made from the code by `make reference`. Every failure of a broker is one of ours. Its code counts first;
-one that only says `refused` or `bad_input`, and a text without a code, leave it to the first phrase below that the
-text contains, in any case and spacing. A refusal with neither is `refused`. What cannot be read is `unknown`.
+Made from the code by `make reference`. Every failure of a broker is one of ours. A broker's code is often the
+name of a class of errors: where the text says more, the text counts. Of a text the first phrase counts that it
+contains, in any case and spacing, from the beginning of a word on (` .. ` is anything between): the broker's own, then
+those that come through every broker, then the broker's vague ones.
+
+A refusal has to be earned by a code or a text that is known. A no in words that nobody knows, and what cannot be
+read, is `unknown`: brokers say no, with HTTP 200, of requests that failed inside them after the order was placed. The
+book tells then; a line that it shows as rejected is certain, and without a known text `refused`. A line that the
+exchange cancelled has a reason where its text is known.
 
 {failures}
 
-Only what certainly placed nothing may be sent again. The broker's own text is kept beside our word and shown to
-operators, not to users.
+Only what certainly placed nothing may be sent again. The broker's own text never leaves as a `reason`: it is kept
+beside our word, as `said` of the order, and in the log, without whatever in it looks like a token or a key.
+
+## Through every broker
+
+The exchange's, the risk systems' and the gateways' own words.
+
+{everywhere}
 
 {brokers}
 """
@@ -58,7 +70,8 @@ def pages() -> Mapping[Path, str]:
     known = capabilities()
     partners = PARTNERS.format(offers=_table(_offers(known)), logins=_table(_logins(known)))
     words = "\n\n".join(_broker(each.title, BROKERS[each.broker_id](None).vocabulary) for each in known)
-    errors = ERRORS.format(failures=_table(_failures()), brokers=words)
+    everywhere = _table(_phrases(EVERYWHERE))
+    errors = ERRORS.format(failures=_table(_failures()), everywhere=everywhere, brokers=words)
     return {
         DOCS / "partner-docs/brokers.md": partners,
         DOCS / "internal-docs/broker-errors.md": errors,
@@ -115,15 +128,17 @@ def _logins(known: Iterable[Capability]) -> Iterator[Cells]:
 
 def _failures() -> Iterator[Cells]:
     yield ("our word", "may be sent again", "what it means", "the user is told")
-    for kind in sorted(_kinds(BrokerFailure), key=lambda kind: kind.reason):
+    for kind in sorted(reasons(BrokerFailure), key=lambda kind: kind.reason):
         meaning = (kind.__doc__ or "").partition("\n")[0]
         yield (f"`{kind.reason}`", "yes" if kind.retry else "no", meaning, kind.user_message)
 
 
-def _kinds(of: type[BrokerFailure]) -> Iterator[type[BrokerFailure]]:
+def reasons(of: type[BrokerFailure]) -> Iterator[type[BrokerFailure]]:
+    """Every kind of failure that has a word of its own."""
     for kind in of.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
+        if "reason" in vars(kind):
+            yield kind
+        yield from reasons(kind)
 
 
 def _broker(title: str, vocabulary: Vocabulary) -> str:
@@ -133,9 +148,15 @@ def _broker(title: str, vocabulary: Vocabulary) -> str:
         by_word = sorted((kind.reason, code) for code, kind in vocabulary.codes.items())
         lines = ((_names(code for _, code in group), f"`{word}`") for word, group in groupby(by_word, lambda p: p[0]))
         parts.append(_table([("code", "our word"), *lines]))
-    told = groupby(vocabulary.phrases, lambda pair: pair[1].reason)
-    phrases = ((", ".join(f'"{phrase}"' for phrase, _ in group), f"`{word}`") for word, group in told)
-    return "\n\n".join([*parts, _table([("text contains", "our word"), *phrases])])
+    own = {"text contains": vocabulary.phrases, "or, vaguely": vocabulary.vague}
+    parts += [_table(_phrases(phrases, head)) for head, phrases in own.items() if phrases]
+    return "\n\n".join(parts)
+
+
+def _phrases(phrases: Phrases, head: str = "text contains") -> Iterator[Cells]:
+    yield (head, "our word")
+    for word, group in groupby(phrases, lambda pair: pair[1].reason):
+        yield (", ".join(f'"{phrase}"' for phrase, _ in group), f"`{word}`")
 
 
 def _table(rows: Iterable[Cells]) -> str:

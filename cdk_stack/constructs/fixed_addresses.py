@@ -19,21 +19,24 @@ ON_EVERYTHING = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
 class FixedAddresses(Construct):
     """A network whose only way out is HTTPS through NAT gateways, and their addresses, which outlive the stack.
 
-    Which of the addresses a connection takes is nobody's choice, so every one of them has to be registered.
+    Which of the addresses a connection takes is nobody's choice, so every one of them has to be registered. With
+    `one_in_use` all take the first, and the others are spare: some brokers know a token at the address alone that its
+    login came from.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, prefix: str, count: int) -> None:
+    def __init__(self, scope: Construct, id_: str, *, prefix: str, count: int, one_in_use: bool = False) -> None:
         super().__init__(scope, id_)
         kept = [self._kept(number, f"{prefix}-{number}") for number in range(1, count + 1)]
+        used = kept[:1] if one_in_use else kept
         self.public = [each.attr_public_ip for each in kept]
-        self.network = self._network(kept[:ZONES])
+        self.network = self._network(used[:ZONES])
         self.inside = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
         self.door = ec2.SecurityGroup(
             self, "Door", vpc=self.network, description="Functions that call brokers", allow_all_outbound=False
         )
         self.door.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Brokers and AWS, over TLS")
         self._gateways = _gateways(self.network)
-        self._share_out(kept[ZONES:])
+        self._share_out(used[ZONES:])
 
     @property
     def told(self) -> dict[str, str]:

@@ -25,22 +25,39 @@ class FillMode(StrEnum):
 class Rejection(StrEnum):
     """A refusal that the broker decides, not the order's form.
 
-    The last two answer the request and leave no order. Where the others show, in the answer, in the order book or in
-    both, differs from broker to broker.
+    The last four answer the request; all of them but the last leave no order. Where the others show, in the answer, in
+    the order book or in both, differs from broker to broker.
     """
 
     INSUFFICIENT_FUNDS = "insufficient_funds"
     PRICE_BAND = "price_band"
     MARKET_CLOSED = "market_closed"
     ACCOUNT_BLOCKED = "account_blocked"
+    EXCHANGE_CANCELLED = "exchange_cancelled"
+    """The exchange cancels what is beyond the range it trades in now, and says so in the book."""
     SESSION_EXPIRED = "session_expired"
     RATE_LIMITED = "rate_limited"
+    ADDRESS_UNKNOWN = "address_unknown"
+    """The address that the request came from is not registered."""
+    UNCLEAR = "unclear"
+    """Placed, and then a no in words that are in no document."""
 
 
 type BookRejection = Literal[
-    Rejection.INSUFFICIENT_FUNDS, Rejection.PRICE_BAND, Rejection.MARKET_CLOSED, Rejection.ACCOUNT_BLOCKED
+    Rejection.INSUFFICIENT_FUNDS,
+    Rejection.PRICE_BAND,
+    Rejection.MARKET_CLOSED,
+    Rejection.ACCOUNT_BLOCKED,
+    Rejection.EXCHANGE_CANCELLED,
 ]
 """Rejections an order book can show."""
+
+BEYOND_RANGE = "17070 : The Price is out of the current execution range"
+BEYOND_LPP_RANGE = "17070 : The Price is out of the LPP range"
+"""The exchange's words for the same, the older and the present ones: brokers pass them on."""
+
+UNCLEAR_TEXT = "Error while calling service, Please contact admin (1)"
+"""As one broker says, whatever became of the order."""
 
 
 class Fault(StrEnum):

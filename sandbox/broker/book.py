@@ -155,8 +155,11 @@ class Order:
         self._note(Happening.CANCELED, at)
 
     def reject(self, rejection: Rejection, at: datetime) -> None:
-        """Refuse the whole order."""
+        """Refuse the whole order, or let the exchange cancel it."""
         self.rejection = rejection
+        if rejection is Rejection.EXCHANGE_CANCELLED:
+            self.cancel(at)
+            return
         self.status = Status.REJECTED
         self._note(Happening.REJECTED, at)
 

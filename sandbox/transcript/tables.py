@@ -11,6 +11,7 @@ from quantleap.domain.codes import CODES
 from quantleap.domain.partner import Permission
 from sandbox.openapi.contract import PROMISES
 from sandbox.openapi.reading import Reading, readings
+from sandbox.reference import reasons
 
 MADE = re.compile(r"<!-- made: (?P<name>[a-z-]+) -->\n(?P<text>.*?)<!-- /made -->", re.DOTALL)
 
@@ -30,14 +31,8 @@ def _codes() -> Iterator[Cells]:
 
 def _refusals() -> Iterator[Cells]:
     yield ("`reason`", "means", "tell the user")
-    for kind in sorted(_kinds(BrokerFailure), key=lambda kind: kind.reason):
+    for kind in sorted(reasons(BrokerFailure), key=lambda kind: kind.reason):
         yield (f"`{kind.reason}`", (kind.__doc__ or "").partition("\n")[0], kind.user_message)
-
-
-def _kinds(of: type[BrokerFailure]) -> Iterator[type[BrokerFailure]]:
-    for kind in of.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
 
 
 def _permissions() -> Iterator[Cells]:

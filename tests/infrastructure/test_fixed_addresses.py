@@ -24,11 +24,16 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return _alone(tmp_path_factory, 5)
 
 
-def _alone(folders: pytest.TempPathFactory, count: int) -> Template:
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return _alone(tmp_path_factory, 3, one_in_use=True)
+
+
+def _alone(folders: pytest.TempPathFactory, count: int, *, one_in_use: bool = False) -> Template:
     """A stack of nothing but so many addresses."""
     app = App(outdir=str(folders.mktemp("addresses")))
     stack = Stack(app, "Alone")
-    addresses = FixedAddresses(stack, "Addresses", prefix="acme-live", count=count)
+    addresses = FixedAddresses(stack, "Addresses", prefix="acme-live", count=count, one_in_use=one_in_use)
     CfnOutput(stack, "Metric", value=addresses.out_of_ports.expression)
     return Template(Path(app.synth().directory) / "Alone.template.json")
 
@@ -82,6 +87,18 @@ class TestAddresses:
         ]
         assert zones == {0, 1}
         assert all(each.get("ConnectivityType", "public") == "public" for each in gateways)
+
+    def test_are_spare_but_the_first_where_logins_and_orders_have_to_leave_from_one(self, spare: Template) -> None:
+        [gateway] = spare.properties("AWS::EC2::NatGateway")
+        routes = [each["NatGatewayId"] for each in spare.properties("AWS::EC2::Route") if "NatGatewayId" in each]
+
+        assert (text(gateway["AllocationId"]), gateway.get("SecondaryAllocationIds")) == (
+            "${FixedAddress1.AllocationId}",
+            None,
+        )
+        assert len(routes) == 2
+        assert routes[0] == routes[1]
+        assert list(_named(spare)) == [f"FixedAddress{number}" for number in range(1, 4)]
 
     def test_beyond_two_are_shared_out_in_turn(self, five: Template) -> None:
         held = [

@@ -273,6 +273,7 @@ def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(dev: Template
         "api-failed",
         "instrument-masters-failed",
         "instrument-master-refused",
+        "address-not-allowed",
         "lot-sizes-differ",
         "trading-calendar-ends",
         "event-not-delivered",

@@ -76,6 +76,7 @@ def test_names_and_secrets_carry_project_and_stage() -> None:
             _changed("prod", fixed_addresses=0),
             "real brokers needs fixed_addresses: brokers take orders only from regist",
         ),
+        (_changed("dev", one_address_in_use=True), "one_address_in_use needs fixed_addresses"),
         (_changed("prod", fixed_addresses=17), "fixed_addresses: .*16"),
         (_changed("prod") | {"platform": "local"}, "the local platform has no fixed_addresses"),
         (_changed("dev", fixed_addresses=1), "over https on port 443 only"),

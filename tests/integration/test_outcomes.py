@@ -23,12 +23,13 @@ def heard(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.usefixtures("deployed")
 def test_every_order_has_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    refused = an_intent(leg=1, state=State.REFUSED, reason="insufficient_funds")
+    refused = an_intent(leg=1, state=State.REFUSED, reason="insufficient_funds", said="RMS:Margin Exceeds")
 
     outcomes.tell_ticket(a_ticket(intents=(an_intent(), refused)))
 
     told = [(line["outcome"], line["leg"], line.get("reason")) for line in lines(caplog)]
     assert told == [("filled", 0, None), ("refused", 1, "insufficient_funds")]
+    assert lines(caplog)[1]["said"] == "RMS:Margin Exceeds"
 
 
 @pytest.mark.usefixtures("deployed")
@@ -52,6 +53,17 @@ def test_a_run_that_left_halves_is_an_error_with_its_figures_as_metrics(caplog: 
     assert (line["run_incomplete"], line["run_filled"], line["run_refused"]) == (2, 8, 3)
     assert (line["dispatch_p99_ms"], units["dispatch_p99_ms"]) == (1.5, "Milliseconds")
     assert "acknowledge_p99_ms" not in line
+
+
+@pytest.mark.usefixtures("deployed")
+def test_orders_refused_for_our_address_are_an_error_with_a_metric_of_their_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes.tell_run("run_1", Report(refused={"ip_not_allowed": 3, "insufficient_funds": 1}), NINE_TWENTY)
+
+    (line,) = lines(caplog)
+    assert line["levelname"] == "ERROR"
+    assert (line["run_address_refused"], line["run_refused"]) == (3, 4)
 
 
 @pytest.mark.usefixtures("deployed")

@@ -27,7 +27,9 @@ from quantleap.domain.broker import (
     Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
+from quantleap.domain.capabilities import OrderCall, Pace
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
 from quantleap.domain.trading import Product, Side
@@ -166,6 +168,16 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
     assert ANGEL.placed(ok(data)) == "201020000000080"
 
 
+def test_nine_calls_on_orders_a_second_whatever_they_do() -> None:
+    budget = ANGEL.capability.orders
+
+    assert (budget.paces, budget.counts) == ((Pace(9, 1), Pace(500, 60), Pace(1000, 3600)), tuple(OrderCall))
+    assert budget.wait_s([0.0] * 8, 0.5) == 0
+    assert budget.wait_s([0.0] * 9, 0.5) == 0.5
+    assert "tag" not in ANGEL.capability.unconfirmed
+    assert ANGEL.capability.tag.fits("q" * 20)
+
+
 @pytest.mark.parametrize(
     ("answer", "failure"),
     [
@@ -182,7 +194,7 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
         (refused("AB1013", "Order not found"), OrderGone),
         (refused("AB1050", "Invalid totp"), BadInput),
         (refused("AB4008", "ordertag length should be less than 20 characters"), BadInput),
-        (refused("AB9999", "something new"), Refused),
+        (refused("AB9999", "something new"), Unrecognised),
         (refused("", "Access denied because of exceeding access rate"), RateLimited),
         (Answer(403, {}, b"Access denied because of exceeding access rate"), RateLimited),
         (Answer(429, {}, b""), RateLimited),

@@ -27,10 +27,10 @@ from quantleap.domain.broker import (
     OrderRequest,
     OrderStatus,
     RateLimited,
-    Refused,
     Request,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index, Right
@@ -201,8 +201,11 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
         (refused("Insufficient limit"), InsufficientFunds),
         (refused("Market is closed."), MarketClosed),
         (refused("Order has already been executed and cannot be modified."), OrderGone),
-        (refused("something new"), Refused),
-        (refused("something new", 500), Unknown),
+        (refused("something new"), Unrecognised),
+        (refused("something new", 500), Unrecognised),
+        (refused("Error while calling service, Please contact admin (1)"), Unknown),
+        (refused("Error while calling service, Please contact admin (Invalid Input)"), Unknown),
+        (refused("You need to add Rs. 1,204.50 in your account to place this order"), InsufficientFunds),
         (refused("Internal Server Error"), Unknown),
         (refused("Request timed out"), Unknown),
         (refused(None), Unknown),
@@ -281,7 +284,7 @@ def test_an_empty_list_has_many_shapes(answer: Answer) -> None:
 def test_a_list_that_was_refused_is_not_an_empty_one() -> None:
     with pytest.raises(SessionExpired):
         ICICI.orders(refused("Resource not available."))
-    with pytest.raises(Refused):
+    with pytest.raises(Unknown):
         ICICI.held(refused("something new"))
 
 

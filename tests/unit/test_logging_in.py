@@ -9,7 +9,17 @@ from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.domain.account import BrokerAccount, LoginCallback, LoginStart, Session
-from quantleap.domain.broker import Broker, BrokerFailure, NotSent, RateLimited, Refused, SessionExpired, Unknown
+from quantleap.domain.broker import (
+    AddressNotAllowed,
+    Broker,
+    BrokerFailure,
+    NotSent,
+    RateLimited,
+    Refused,
+    SessionExpired,
+    Unknown,
+    Unrecognised,
+)
 from quantleap.domain.capabilities import Binding
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
 from quantleap.domain.events import EventType, Happening
@@ -140,7 +150,10 @@ def test_a_login_to_another_account_is_not_kept(bank: Bank) -> None:
     assert bank.vault.opened == {}
 
 
-@pytest.mark.parametrize("failure", [Refused("Invalid api_key"), SessionExpired("Invalid api_key")])
+@pytest.mark.parametrize(
+    "failure",
+    [Refused("Invalid api_key"), SessionExpired("Invalid api_key"), Unrecognised("Invalid api_key")],
+)
 def test_what_the_broker_says_no_to_is_told_in_its_words(bank: Bank, failure: BrokerFailure) -> None:
     bank.link()
     bank.broker.failure = failure
@@ -151,7 +164,7 @@ def test_what_the_broker_says_no_to_is_told_in_its_words(bank: Bank, failure: Br
     assert refusal.value.extra == {"details": {"broker_response": "Invalid api_key"}}
 
 
-@pytest.mark.parametrize("failure", [NotSent("x"), Unknown("x"), RateLimited("x")])
+@pytest.mark.parametrize("failure", [NotSent("x"), Unknown("x"), RateLimited("x"), AddressNotAllowed("x")])
 def test_a_broker_that_does_not_answer_is_unavailable(bank: Bank, failure: BrokerFailure) -> None:
     bank.link()
     bank.http.failure = failure

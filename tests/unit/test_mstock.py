@@ -11,6 +11,7 @@ import pytest
 from quantleap.adapters.brokers.mstock import MStock
 from quantleap.domain.broker import (
     AccountBlocked,
+    AddressNotAllowed,
     AppRefused,
     BadInput,
     BrokerFailure,
@@ -22,8 +23,10 @@ from quantleap.domain.broker import (
     Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 from tests.unit.wire import (
     AT,
     CALL,
@@ -176,6 +179,24 @@ def test_no_orders_and_no_positions_may_be_null(nothing: object) -> None:
     assert MSTOCK.held(an_answer({"status": "success", "data": {"net": nothing}})) == []
 
 
+@pytest.mark.parametrize(
+    ("word", "means"),
+    [
+        ("MIS", Product.INTRADAY),
+        ("INTRADAY", Product.INTRADAY),
+        ("Intraday", Product.INTRADAY),
+        ("NRML", Product.CARRY),
+        ("CARRYFORWARD", Product.CARRY),
+        ("", None),
+        ("CNC", None),
+    ],
+)
+def test_a_position_names_its_product_in_either_words_or_not_at_all(word: str, means: Product | None) -> None:
+    [position] = MSTOCK.held(an_answer({"status": "success", "data": {"net": [{"product": word, "quantity": 65}]}}))
+
+    assert (position.product, position.quantity) == (means, 65)
+
+
 def test_funds_are_texts_in_capitals() -> None:
     assert MSTOCK.money(an_answer(FUNDS)) == Funds(Decimal("299972678840.29"), Decimal("27395824.71"))
 
@@ -205,7 +226,8 @@ def test_a_quote_without_depth_is_the_last_price_on_all_sides() -> None:
         (200, refusal("MiraeException", "MARKET IS CLOSED"), MarketClosed),
         (200, refusal("MiraeException", "ORDER NOT FOUND"), OrderGone),
         (200, refusal("MiraeException", "CLIENT IS BLOCKED"), AccountBlocked),
-        (200, refusal("MiraeException", "for a reason of its own"), Refused),
+        (200, refusal("MiraeException", "for a reason of its own"), Unrecognised),
+        (403, {"status": "error", "message": "IP 203.0.113.9 is not whitelisted", "data": None}, AddressNotAllowed),
         (200, {"status": "error", "data": [{"message": "ORDER NOT FOUND"}]}, OrderGone),
         (429, refusal("GeneralException"), RateLimited),
         (500, refusal("GeneralException"), Unknown),

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from quantleap.adapters.brokers.directory import BROKERS
+from quantleap.domain.broker import EVERYWHERE
 from sandbox.reference import DOCS, pages
 
 
@@ -17,4 +18,4 @@ def test_every_code_and_phrase_of_every_broker_is_told() -> None:
     for make in BROKERS.values():
         vocabulary = make(None).vocabulary
         assert all(f"`{code}`" in told for code in vocabulary.codes)
-        assert all(f'"{phrase}"' in told for phrase, _ in vocabulary.phrases)
+        assert all(f'"{phrase}"' in told for phrase, _ in (*vocabulary.phrases, *EVERYWHERE, *vocabulary.vague))

@@ -92,7 +92,7 @@ def test_a_buyback_that_fails_keeps_the_hedges_in_place() -> None:
     store = after_entry(a_store(1), broker)
     broker.behave = lambda order, _count: Behaviour(refusal="price band" if order["trantype"] == "B" else None)
 
-    assert leave(store, broker).refused == {"refused": 2, "buyback_failed": 2}
+    assert leave(store, broker).refused == {"price_out_of_band": 2, "buyback_failed": 2}
 
 
 def test_an_exit_without_a_login_says_so_and_closes_nothing() -> None:

@@ -13,7 +13,7 @@ from tests.unit.shards import WARM, a_store, states
 def test_what_an_overtaken_worker_learned_is_not_stored_over_what_its_successor_does() -> None:
     """The first is refused a hedge, which no book tells; the second sends it again, and that one is filled."""
     store = a_store(1)
-    broker = FakeZebu(behave=lambda _order, tries: Behaviour(refusal="RMS: margin" if tries == 1 else None))
+    broker = FakeZebu(behave=lambda _order, tries: Behaviour(refusal="RMS:Margin Exceeds" if tries == 1 else None))
 
     async def successor() -> None:
         await asyncio.sleep((T - WARM + timedelta(milliseconds=10)).total_seconds())

@@ -104,3 +104,30 @@ def test_a_halt_between_two_tries_ends_the_trying() -> None:
     report = while_it_runs(store, broker, timedelta(milliseconds=150), halt)
 
     assert report.skipped == {"halted": 1}
+
+
+def test_a_no_in_words_that_nobody_knows_is_looked_up_and_never_told_as_it_came() -> None:
+    said = "Error while calling service"
+    store = a_store(1)
+    broker = FakeZebu(behave=lambda _, count: Behaviour(refusal=said if count == 1 else None))
+
+    report = run(store, broker)
+
+    odd = [intent for intent in store.tickets[TICKET].intents if intent.said is not None]
+    assert [(each.state, each.reason, each.said) for each in odd] == [(State.UNKNOWN, "unknown", said)]
+    assert report.refused["unknown"] == 1
+    assert not any(said in reason for reason in report.refused)
+
+
+def test_a_refusal_is_told_in_our_word_with_the_brokers_text_beside_it() -> None:
+    store, broker = a_store(1), FakeZebu(behave=lambda _, __: Behaviour(refusal="RMS:Margin Exceeds, Required:1"))
+
+    report = run(store, broker)
+
+    first = store.tickets[TICKET].intents[0]
+    assert (first.state, first.reason, first.said) == (
+        State.REFUSED,
+        "insufficient_funds",
+        "RMS:Margin Exceeds, Required:1",
+    )
+    assert set(report.refused) == {"insufficient_funds", "hedge_failed"}

@@ -25,7 +25,7 @@ def of(store: Store, strategy: int) -> list[tuple[str, State, str | None]]:
 
 
 def refusing(number: int) -> FakeZebu:
-    return FakeZebu(behave=lambda _, count: Behaviour(refusal="RMS: margin" if count == number else None))
+    return FakeZebu(behave=lambda _, count: Behaviour(refusal="RMS:Margin Exceeds" if count == number else None))
 
 
 def test_a_refused_hedge_ends_its_own_strategy_and_no_other() -> None:

@@ -11,6 +11,7 @@ import pytest
 from quantleap.adapters.brokers.simulated import Simulated
 from quantleap.domain.broker import (
     AccountBlocked,
+    AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
@@ -29,6 +30,7 @@ from quantleap.domain.broker import (
     Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.market import Quote
@@ -267,7 +269,8 @@ def test_the_list_is_read() -> None:
         (error("app_refused"), AppRefused),
         (error("bad_input", status=400), BadInput),
         (error("refused"), Refused),
-        (error("a word of tomorrow"), Refused),
+        (error("a word of tomorrow"), Unrecognised),
+        (error("ip_not_allowed"), AddressNotAllowed),
         (error("refused", status=500), Unknown),
         (an_answer({"result": {"order_id": "1"}}, 500), Unknown),
         (an_answer({"result": {"order_id": "1"}, "error": {"code": "refused"}}), Refused),

@@ -79,7 +79,8 @@ def test_a_code_becomes_a_session_with_all_that_the_broker_tells(broker: Remote)
     reply = broker.redeem(broker.code("ASHA1"), "ASHA1")
 
     assert reply.keys() >= {"access_token", "refresh_token", "susertoken", "expires_in", "uname"}
-    assert (reply["stat"], reply["USERID"], reply["uid"], reply["actid"]) == ("Ok", "ASHA1", "ASHA1", "ASHA1")
+    assert reply["stat"] == "Ok"
+    assert not reply.keys() & {"uid", "USERID", "actid"}, "the documented answer does not say whose it is"
     assert (reply["exarr"], reply["prarr"], reply["orarr"]) == (["NSE", "NFO"], ["I", "M"], ["LMT", "SL-LMT"])
     assert reply["access_token"] != reply["susertoken"]
 

@@ -24,9 +24,9 @@ from quantleap.domain.broker import (
     OrderRequest,
     OrderStatus,
     RateLimited,
-    Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.trading import Product, Side
@@ -209,7 +209,8 @@ def test_an_order_without_an_id_is_unknown(data: object) -> None:
         (error("UDAPI100040", "Cancel of already cancelled/rejected/completed order is not allowed"), OrderGone),
         (error("UDAPI100041", "Modification of already completed order is not allowed"), OrderGone),
         (error("UDAPI9999", "RMS:Margin Exceeds, Required:1"), InsufficientFunds),
-        (error("UDAPI9999", "something new"), Refused),
+        (error("UDAPI9999", "something new"), Unrecognised),
+        (error("UDAPI100050", "Static IP is not registered for this app", 401), AddressNotAllowed),
         (error("UDAPI100500", "Something went wrong", 500), Unknown),
         (error("UDAPI100500", "Something went wrong", 400), Unknown),
         (error("UDAPI100036", "Invalid Input", 423), Unknown),

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +17,7 @@ from quantleap.adapters.brokers.directory import Directory
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
+    AddressNotAllowed,
     Answer,
     BadInput,
     BrokerFailure,
@@ -26,9 +27,9 @@ from quantleap.domain.broker import (
     OrderRequest,
     OrderStatus,
     RateLimited,
-    Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import InvalidRequest
@@ -121,6 +122,32 @@ def test_a_session_ends_at_midnight_in_india_or_earlier_if_the_broker_says_so() 
     assert short.expires_at == datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
+def test_the_end_of_a_session_may_be_told_as_an_instant() -> None:
+    def told(value: object) -> datetime:
+        return ZEBU.session(ok(access_token="t", expires_in=value), LOGIN, AT).expires_at
+
+    midnight = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
+    hour = int(AT.timestamp()) + 3600
+
+    assert told(hour) == told(str(hour)) == AT + timedelta(hours=1)
+    assert told(int(AT.timestamp()) + 10**6) == midnight
+    assert told(int(AT.timestamp())) == midnight, "over before it began is no end to believe"
+    assert told(hour * 1000) == told("9" * 12) == told("soon") == told(None) == told(-1) == midnight
+
+
+def test_a_token_that_does_not_say_whose_it_is_is_proved_by_the_clients_details() -> None:
+    session = ZEBU.session(ok(access_token="t", expires_in="3600"), LOGIN, AT)
+    request = ZEBU.profile(session)
+
+    assert session.client_id == "ZEBU123"
+    assert request.target == "/NorenWClientAPI/ClientDetails"
+    assert request.headers["Authorization"] == "Bearer t"
+    assert body_of(request.body) == {"uid": "ZEBU123", "actid": "ZEBU123"}
+    assert ZEBU.owner(ok(actid="SOMEBODY", cliname="SOME BODY"), session) == "SOMEBODY"
+    with pytest.raises(Unknown):
+        ZEBU.owner(ok(cliname="SOME BODY"), session)
+
+
 def test_secrets_do_not_show_when_printed() -> None:
     session = ZEBU.session(ok(access_token="sesame", uid="Z1"), LOGIN, AT)
 
@@ -143,7 +170,10 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
         (not_ok("Market is closed"), MarketClosed),
         (Answer(429, {}, b""), RateLimited),
         (not_ok("Invalid Input : qty"), BadInput),
-        (not_ok(""), Refused),
+        (not_ok(""), Unrecognised),
+        (not_ok("Server Timeout :  "), Unknown),
+        (not_ok("Invalid IP : not registered", 401), AddressNotAllowed),
+        (not_ok("not today", 401), SessionExpired),
         (ok(), Unknown),
         (ok(norenordno=[7]), Unknown),
         (Answer(500, {}, b"{}"), Unknown),

@@ -27,6 +27,7 @@ from quantleap.domain.broker import (
     Refused,
     SessionExpired,
     Unknown,
+    Unrecognised,
 )
 from quantleap.domain.market import Quote
 from quantleap.domain.trading import Product, Side
@@ -252,6 +253,9 @@ def test_a_quote_without_orders_on_one_side_is_left_out() -> None:
     assert ZERODHA.quoted(an_answer(data({f"NFO:{SYMBOL}": quote})), [an_instrument(SYMBOL)]) == {}
 
 
+ADDRESS = "IP (203.0.113.9) is not allowed to place orders for this app"
+
+
 @pytest.mark.parametrize(
     ("status", "error_type", "message", "means"),
     [
@@ -268,6 +272,10 @@ def test_a_quote_without_orders_on_one_side_is_left_out() -> None:
         (400, "OrderException", "Order cannot be cancelled as it is being processed", OrderGone),
         (400, "InputException", "IP address is not in the list of static IP", AddressNotAllowed),
         (400, "OrderException", "for a reason of its own", Refused),
+        (500, "OrderException", "for a reason of its own", Unrecognised),
+        (400, "OrderException", "Order request timed out. Please check the order book and confirm", Unknown),
+        (403, "PermissionException", ADDRESS, AddressNotAllowed),
+        (400, "InputException", ADDRESS, AddressNotAllowed),
         (429, "NetworkException", "Too many requests", RateLimited),
         (503, "NetworkException", "OMS is down", Unknown),
         (502, "DataException", "no reply", Unknown),
@@ -293,6 +301,6 @@ def test_a_slice_that_failed_does_not_hide_the_order_that_was_placed() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 403])
 def test_success_with_an_odd_status_and_errors_without_a_type_are_not_trusted(status: int) -> None:
-    assert type(failure_of(ZERODHA.placed, an_answer({"status": "error"}, status))) is Refused
+    assert type(failure_of(ZERODHA.placed, an_answer({"status": "error"}, status))) is Unrecognised
     assert type(failure_of(ZERODHA.placed, an_answer({"status": "ok", "data": {"order_id": "1"}}, status))) is Unknown
     assert type(failure_of(ZERODHA.placed, an_answer(data({"order_id": ""}), status))) is Unknown

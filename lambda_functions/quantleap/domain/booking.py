@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from quantleap.domain.broker import BookedOrder, OrderStatus
+from quantleap.domain.broker import BookedOrder, OrderStatus, kept
 from quantleap.domain.execution import Intent, State, Ticket
 
 ENDED = {OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED}
@@ -59,7 +59,7 @@ def as_booked(intent: Intent, book: Book) -> Intent:
         filled_quantity=filled,
         average_price=_average(orders),
         reason=shown.refusal if state is not State.FILLED else None,
-        said=shown.reason,
+        said=kept(shown.reason) if shown.reason else intent.said,
     )
 
 

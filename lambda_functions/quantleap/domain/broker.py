@@ -15,15 +15,18 @@
     │   └── AddressNotAllowed   the request came from an address the client did not register
     ├── NotSent                 certainly never reached the broker; may be sent again
     └── Unknown                 sent, with no answer to trust; look it up by tag, never resend blindly
+        └── Unrecognised        it said no, in words that nobody knows
 
 A broker turns an intent into a `Request` and an `Answer` into an outcome; it does no I/O itself, so the
 order path can prepare the bytes early and tests need no network.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar, NamedTuple, Protocol
 
 from quantleap.domain.account import Credentials, FinishedLogin, Session
@@ -32,17 +35,36 @@ from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
 from quantleap.domain.trading import Product, Side
 
+LONGEST = 300
+"""Characters that are kept of a broker's text."""
+
+OPAQUE = re.compile(r"[A-Za-z0-9_+/=-]{8,}")
+ALL_LETTERS = 24
+"""No word of a broker's is as long; a token may be."""
+
+
+def kept(text: str) -> str:
+    """A broker's text as we keep it: without what looks like a token or a key, and cut."""
+    return OPAQUE.sub(_unless_secret, text)[:LONGEST]
+
+
+def _unless_secret(run: re.Match[str]) -> str:
+    """Words and numbers stay; what mixes letters and digits, or is longer than any word, may be a secret."""
+    found = run[0]
+    mixed = any(map(str.isdigit, found)) and any(map(str.isalpha, found))
+    return "[hidden]" if mixed or len(found) >= ALL_LETTERS else found
+
 
 class BrokerFailure(Exception):
-    """Base of a broker's refusals: `reason` and `user_message` are our words, `text` is the broker's own."""
+    """Base of a broker's refusals: `reason` and `user_message` are our words, `text` is the broker's, as we keep it."""
 
     reason: ClassVar[str] = "broker_failure"
     retry: ClassVar[bool] = False
     user_message: ClassVar[str] = "The broker could not carry this out."
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text[:300]
+        self.text = kept(text)
+        super().__init__(self.text)
 
 
 class SessionExpired(BrokerFailure):
@@ -145,23 +167,106 @@ class Unknown(BrokerFailure):
     user_message = "The broker did not confirm the order. We are checking its order book."
 
 
-class Vocabulary(NamedTuple):
-    """A broker's words for failures: its codes, then phrases of its texts, both in lower case.
+class Unrecognised(Unknown):
+    """It said no, in words that nobody knows: certain refusal has to be earned by a known word or code."""
 
-    A code that only says "refused" or "bad input" leaves it to the text to say more; a text without a known phrase
-    is `Refused`.
+
+type Phrases = Sequence[tuple[str, type[BrokerFailure]]]
+"""What texts say, in lower case: ` .. ` stands for anything between, and a phrase begins where a word does."""
+
+EVERYWHERE: Phrases = (
+    ("timed out", Unknown),
+    ("timeout", Unknown),
+    ("something went wrong", Unknown),
+    ("insufficient permission", AppRefused),
+    ("insufficient holding", Refused),
+    ("insufficient quantity", Refused),
+    ("insufficient", InsufficientFunds),
+    ("margin exceeds", InsufficientFunds),
+    ("margin shortfall", InsufficientFunds),
+    ("you need to add rs", InsufficientFunds),
+    ("fund limit", InsufficientFunds),
+    ("17070:", PriceOutOfBand),
+    ("16283:", PriceOutOfBand),
+    ("lpp range", PriceOutOfBand),
+    ("execution range", PriceOutOfBand),
+    ("price range", PriceOutOfBand),
+    ("price band", PriceOutOfBand),
+    ("circuit", PriceOutOfBand),
+    ("market is closed", MarketClosed),
+    ("markets are closed", MarketClosed),
+    ("market closed", MarketClosed),
+    ("after market", MarketClosed),
+    ("freeze", OverFreeze),
+    ("too many request", RateLimited),
+    ("ip .. not allowed", AddressNotAllowed),
+    ("ip .. not registered", AddressNotAllowed),
+    ("ip .. not whitelisted", AddressNotAllowed),
+    ("ip address", AddressNotAllowed),
+    ("static ip", AddressNotAllowed),
+    ("square off block", AccountBlocked),
+    ("blocked", AccountBlocked),
+)
+"""What the exchange, the risk systems and the gateways before them say: every broker passes their texts on."""
+
+WEIGHTS = {
+    Refused: 0,
+    BadInput: 1,
+    AppRefused: 2,
+    AccountBlocked: 3,
+    Unknown: 5,
+    SessionExpired: 6,
+    AddressNotAllowed: 7,
+}
+EXACT = 4
+"""How much a failure says. A broker's code is often the name of a class of errors, whose text then says more.
+
+That nobody knows what became of an order outweighs any reason why it may have been refused.
+"""
+
+
+class Vocabulary(NamedTuple):
+    """A broker's words for failures: its codes, and phrases of its texts, both in lower case.
+
+    `phrases` are looked for first, then those of `EVERYWHERE`, then `vague` ones, which other texts contain too. A
+    text counts where it says more than the code.
     """
 
     codes: Mapping[str, type[BrokerFailure]]
-    phrases: Sequence[tuple[str, type[BrokerFailure]]]
+    phrases: Phrases
+    vague: Phrases = ()
 
     def failure(self, text: str, code: str = "") -> BrokerFailure:
-        """The failure that a code and a text mean."""
-        kind = self.codes.get(code.lower(), Refused)
-        folded = " ".join(text.split()).lower()
-        if kind in {Refused, BadInput}:
-            kind = next((named for phrase, named in self.phrases if phrase in folded), kind)
+        """The failure that a code and a text mean; `Unrecognised` where nobody knows either."""
+        kind = self._meant(text, code) or Unrecognised
         return kind(text or code or "refused without a reason")
+
+    def ending(self, status: "OrderStatus", text: str, code: str = "") -> str | None:
+        """Our word for why the order book says that an order is over.
+
+        None of one that is not, or was filled, and of one cancelled without a reason that anybody knows.
+        """
+        rejected = status is OrderStatus.REJECTED
+        kind = self._meant(text, code) if rejected or status is OrderStatus.CANCELLED else None
+        if kind is None or kind is Unknown:
+            return Refused.reason if rejected else None
+        return kind.reason
+
+    def _meant(self, text: str, code: str) -> type[BrokerFailure] | None:
+        coded, worded = self.codes.get(code.lower()), self._worded(text)
+        if coded is None or worded is None:
+            return coded or worded
+        return worded if WEIGHTS.get(worded, EXACT) > WEIGHTS.get(coded, EXACT) else coded
+
+    def _worded(self, text: str) -> type[BrokerFailure] | None:
+        folded = " ".join(text.split()).lower().replace(" :", ":")
+        every = (*self.phrases, *EVERYWHERE, *self.vague)
+        return next((kind for phrase, kind in every if _pattern(phrase).search(folded)), None)
+
+
+@cache
+def _pattern(phrase: str) -> re.Pattern[str]:
+    return re.compile(r"(?<![a-z0-9])" + r"\b.*\b".join(map(re.escape, phrase.split(" .. "))))
 
 
 class Request(NamedTuple):
@@ -242,7 +347,7 @@ def agreed(said: OrderStatus | None, quantity: int | None, filled: int | None) -
 
 
 class BookedOrder(NamedTuple):
-    """A line of the order book; `reason` is the broker's text of a rejection, `refusal` our word for it.
+    """A line of the order book; `reason` is the broker's text of why it ended, `refusal` our word for it.
 
     `status` and `filled` are as `agreed`; `quantity` is 0 where the line does not say it.
     """

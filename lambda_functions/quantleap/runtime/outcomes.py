@@ -4,6 +4,7 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
+from quantleap.domain.broker import AddressNotAllowed
 from quantleap.domain.execution import Report, Ticket
 from quantleap.runtime.metrics import metrics
 
@@ -11,6 +12,9 @@ logger = Logger()
 
 WAYS = ("planned", "sent", "acknowledged", "filled", "resolved", "incomplete", "missing_shards")
 """Counts of a report that are metrics too."""
+
+OUR_FAULT = AddressNotAllowed.reason
+"""A refusal that only we can mend: users have nothing to do about the addresses we send from."""
 
 
 def tell_ticket(ticket: Ticket) -> None:
@@ -24,11 +28,17 @@ def tell_ticket(ticket: Ticket) -> None:
 
 
 def tell_run(run_id: str, report: Report, at: datetime) -> None:
-    """A run's figures; one whose shards are missing, or that left a position half, is an error somebody has to see."""
+    """A run's figures, and whether somebody has to see them.
+
+    An error is a run whose shards are missing, one that left a position half, and one of which brokers did not know
+    our address.
+    """
     values = {f"run_{way}": float(getattr(report, way)) for way in WAYS}
     values["run_skipped"] = float(sum(report.skipped.values()))
     values["run_refused"] = float(sum(report.refused.values()))
-    log = logger.error if report.missing_shards or report.incomplete else logger.info
+    values["run_address_refused"] = float(report.refused.get(OUR_FAULT, 0))
+    wrong = report.missing_shards or report.incomplete or OUR_FAULT in report.refused
+    log = logger.error if wrong else logger.info
     log(
         "run closed",
         extra={

@@ -20,7 +20,15 @@ from quantleap.domain.account import (
     User,
     bound_to,
 )
-from quantleap.domain.broker import Broker, BrokerFailure, NotSent, RateLimited, Unknown
+from quantleap.domain.broker import (
+    AddressNotAllowed,
+    Broker,
+    BrokerFailure,
+    NotSent,
+    RateLimited,
+    Unknown,
+    Unrecognised,
+)
 from quantleap.domain.capabilities import Binding
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
@@ -308,7 +316,9 @@ def _session(ports: Ports, broker: Broker, came: FinishedLogin, environment: Env
         profile = broker.profile(session)
         if profile.target != request.target:
             _must_be(login.client_id, broker.owner(ports.http.send(profile), session))
-    except (NotSent, Unknown, RateLimited) as failure:
+    except Unrecognised as failure:  # a no in whatever words: nothing was begun that somebody would have to look up
+        raise LoginRefused("The broker refused the login", broker_response=failure.text) from None
+    except (NotSent, Unknown, RateLimited, AddressNotAllowed) as failure:
         raise Unavailable(f"{broker.name} did not answer: {failure.reason}", code="broker_unavailable") from None
     except BrokerFailure as failure:
         raise LoginRefused("The broker refused the login", broker_response=failure.text) from None

@@ -6,8 +6,8 @@ from quantleap.domain.clock import IST
 from sandbox.broker import money
 from sandbox.broker.angel_one import orders, replies
 from sandbox.broker.angel_one.masters import EXCHANGE, Master, master
-from sandbox.broker.angel_one.wire import Ask, Data, Refusal, TooFast, texts, token_dead
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.angel_one.wire import Ask, Data, Refusal, Stopped, TooFast, texts, token_dead
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields, Wrong
 from sandbox.broker.simulator import Firm
@@ -60,6 +60,11 @@ class Calls:
             raise token_dead()
         if rejection is Rejection.RATE_LIMITED:
             raise TooFast
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Stopped("IP address is not registered", "AG7002")
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT, "AB9998")
         return _told(self._firm.place(ticket, rejection, ask.at))
 
     def modify(self, ask: Ask) -> Data:

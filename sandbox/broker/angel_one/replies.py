@@ -9,15 +9,16 @@ from quantleap.domain.market import Quote
 from sandbox.broker import money
 from sandbox.broker.angel_one.masters import EXCHANGE, symbol
 from sandbox.broker.angel_one.orders import VARIETIES, WORDS
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, BEYOND_RANGE, Rejection
 from sandbox.broker.book import Order, Position, Status, Trade
 from sandbox.broker.listing import Listing
 
 REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "Your order has been rejected due to Insufficient Funds. "
     "Available funds - Rs. 0.00 . You require Rs. 154321.00 funds to execute this order.",
-    Rejection.PRICE_BAND: "17070 : The Price is out of the current execution range",
+    Rejection.PRICE_BAND: BEYOND_RANGE,
     Rejection.MARKET_CLOSED: "Markets are closed right now",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE,
     Rejection.ACCOUNT_BLOCKED: "Your account is blocked for trading in this segment",
 }
 """`text` in the order book."""

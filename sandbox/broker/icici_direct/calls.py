@@ -8,7 +8,7 @@ from typing import Any
 from quantleap.domain.clock import IST
 from sandbox.broker import money
 from sandbox.broker.accounts import LoginRefused
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields, Wrong
 from sandbox.broker.icici_direct import orders, replies
@@ -64,9 +64,14 @@ class Calls:
             raise session_dead()
         if rejection is Rejection.RATE_LIMITED:
             raise Refusal("Limit exceed: API call per minute")
-        if rejection is not None:
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Refusal("Request came from an IP address that is not registered")
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT)
+        if rejection not in {None, Rejection.EXCHANGE_CANCELLED}:
             raise Refusal(replies.REJECTIONS[rejection])
-        order = self._firm.place(ticket, None, ask.at)
+        order = self._firm.place(ticket, rejection, ask.at)
         return _told(order, "Successfully Placed the order") | {"user_remark": ticket.tag}
 
     def modify(self, ask: Ask) -> Data:

@@ -9,7 +9,7 @@ from quantleap.domain.contracts import Contract
 from quantleap.domain.market import Quote
 from quantleap.domain.trading import Side
 from sandbox.broker import money
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, Rejection
 from sandbox.broker.book import Order, Position, Status, Trade
 from sandbox.broker.icici_direct.masters import EXCHANGE, named
 from sandbox.broker.icici_direct.orders import WORDS
@@ -19,6 +19,7 @@ REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "Insufficient limit. Please allocate funds and place the order again.",
     Rejection.PRICE_BAND: "Order price is outside the circuit limits of the day.",
     Rejection.MARKET_CLOSED: "Market is closed. Orders cannot be placed at this time.",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE,
     Rejection.ACCOUNT_BLOCKED: "Your account is blocked for trading.",
 }
 """All of them are told at once, before there is an order: the order book has no field for a reason."""

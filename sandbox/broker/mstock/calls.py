@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from quantleap.domain.clock import IST
 from sandbox.broker import forms, kite, money
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Wrong
 from sandbox.broker.mstock import replies
 from sandbox.broker.mstock.masters import Master, master
 from sandbox.broker.mstock.orders import changed_ticket, new_ticket
-from sandbox.broker.mstock.wire import TOO_MANY, Ask, Data, Refusal, token_dead
+from sandbox.broker.mstock.wire import FORBIDDEN, TOO_MANY, Ask, Data, Refusal, token_dead
 from sandbox.broker.simulator import Firm
 
 AT_ONCE = {Rejection.INSUFFICIENT_FUNDS, Rejection.MARKET_CLOSED, Rejection.ACCOUNT_BLOCKED}
@@ -52,6 +52,11 @@ class Calls:
             raise token_dead()
         if rejection is Rejection.RATE_LIMITED:
             raise Refusal("Too many requests", "GeneralException", TOO_MANY)
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Refusal("Request came from an IP address that is not registered", "APIKeyException", FORBIDDEN)
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT)
         if rejection in AT_ONCE:
             raise Refusal(replies.REJECTIONS[rejection])
         return {"order_id": self._firm.place(ticket, rejection, ask.at).number}

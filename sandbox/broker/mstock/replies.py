@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from quantleap.domain.clock import IST
 from quantleap.domain.market import Quote
+from quantleap.domain.trading import Product
 from sandbox.broker import kite, money
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, Rejection
 from sandbox.broker.book import Order, Position, Trade
 from sandbox.broker.listing import Listing
 
@@ -15,9 +16,13 @@ REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "RMS:INSUFFICIENT FUNDS. REQUIRED 154321.00 AVAILABLE 0.00 (MA1067)",
     Rejection.PRICE_BAND: "ORDER PRICE IS OUT OF THE PRICE RANGE (MA16283)",
     Rejection.MARKET_CLOSED: "MARKET IS CLOSED (MA1023)",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE.upper(),
     Rejection.ACCOUNT_BLOCKED: "CLIENT IS BLOCKED FOR TRADING (MA1044)",
 }
 """`status_message` in the order book, and the message of a refusal at once."""
+
+BOOKED_AS = {Product.INTRADAY: "INTRADAY", Product.CARRY: ""}
+"""Products in the order book, where other words stand than in a request; positions name none."""
 
 type Line = Mapping[str, object]
 
@@ -42,7 +47,7 @@ def order_line(order: Order) -> Line:
         "order_type": kite.WORDS[ticket.order_type],
         "transaction_type": ticket.side.value,
         "validity": ticket.validity.value,
-        "product": kite.WORDS[ticket.product],
+        "product": BOOKED_AS[ticket.product],
         "quantity": ticket.quantity,
         "disclosed_quantity": 0,
         "price": f"{ticket.price:.2f}",
@@ -85,7 +90,7 @@ def position_line(position: Position, quote: Quote) -> Line:
         "tradingsymbol": ticket.symbol,
         "exchange": kite.EXCHANGE,
         "instrument_token": int(ticket.token),
-        "product": kite.WORDS[ticket.product],
+        "product": "",
         "quantity": net,
         "overnight_quantity": 0,
         "multiplier": 1,

@@ -7,8 +7,8 @@ from typing import Any
 from quantleap.domain.clock import IST
 from sandbox.broker import money
 from sandbox.broker.accounts import LoginRefused
-from sandbox.broker.behaviour import Rejection
-from sandbox.broker.book import Order
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
+from sandbox.broker.book import Order, Status
 from sandbox.broker.checks import Wrong
 from sandbox.broker.simulated import replies
 from sandbox.broker.simulated.masters import Master, master
@@ -67,8 +67,13 @@ class Calls:
             raise session_dead()
         if rejection is Rejection.RATE_LIMITED:
             raise Refusal("rate_limited", "too many orders", TOO_MANY)
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Refusal("ip_not_allowed", "the address is not registered")
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal("something_else", UNCLEAR_TEXT)
         order = self._firm.place(ticket, rejection, ask.at)
-        if rejection is not None:
+        if rejection is not None and order.status is Status.REJECTED:
             raise Refusal(*replies.REJECTIONS[rejection])
         return {"order_id": order.number}
 

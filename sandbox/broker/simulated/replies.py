@@ -14,6 +14,7 @@ REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: ("insufficient_funds", "the account has not the margin"),
     Rejection.PRICE_BAND: ("price_out_of_band", "the price is outside the day's range"),
     Rejection.MARKET_CLOSED: ("market_closed", "the market is closed"),
+    Rejection.EXCHANGE_CANCELLED: ("price_out_of_band", "the price is outside the range of the moment"),
     Rejection.ACCOUNT_BLOCKED: ("account_blocked", "the account may not trade"),
 }
 """Code and text, in the answer and in the book."""

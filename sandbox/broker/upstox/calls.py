@@ -7,7 +7,7 @@ from datetime import datetime
 from quantleap.domain.clock import IST
 from sandbox.broker import money
 from sandbox.broker.accounts import LoginRefused
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields, Wrong
 from sandbox.broker.simulator import Firm
@@ -85,6 +85,11 @@ class Calls:
             raise Refusal("Too Many Request Sent", "UDAPI10005", TOO_MANY)
         if rejection is Rejection.MARKET_CLOSED:
             raise Refusal(replies.REJECTIONS[rejection], "UDAPI100057")
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Refusal("Request from an IP address that is not the static IP of the account", "UDAPI1154")
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT, "UDAPI999999")
         if ask.client_id in self._stopped:
             rejection = Rejection.ACCOUNT_BLOCKED
         return {"order_ids": [self._firm.place(ticket, rejection, ask.at).number]}

@@ -9,7 +9,7 @@ from quantleap.domain.clock import IST
 from quantleap.domain.market import Quote
 from sandbox.broker import money
 from sandbox.broker.accounts import Session
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, Rejection
 from sandbox.broker.book import Event, Order, Position, Status, Trade
 from sandbox.broker.listing import Listing
 from sandbox.broker.upstox.masters import SEGMENT, key, symbol
@@ -26,12 +26,16 @@ STATUSES = {
 }
 
 REJECTIONS = {
-    Rejection.INSUFFICIENT_FUNDS: "RMS:Margin Exceeds, Required:154321.00, Available:0.00 for entity account",
-    Rejection.PRICE_BAND: "16283 : The order price is out of the current execution range.",
+    Rejection.INSUFFICIENT_FUNDS: "You need to add Rs. 154321.00 in your account to place this trade.",
+    Rejection.PRICE_BAND: BEYOND_LPP_RANGE,
     Rejection.MARKET_CLOSED: "Market is closed",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE,
     Rejection.ACCOUNT_BLOCKED: "RMS:Blocked for all exchanges, segments and products",
 }
-"""`status_message` in the order book."""
+"""Why an order ended, in the order book."""
+
+ONLY_RAW = {Rejection.INSUFFICIENT_FUNDS}
+"""Of these `status_message_raw` alone tells."""
 
 type Line = Mapping[str, object]
 
@@ -188,7 +192,7 @@ def _what(order: Order) -> dict[str, object]:
 
 
 def _line(order: Order, event: Event) -> Line:
-    ticket, reason = order.ticket, REJECTIONS.get(order.rejection) if order.rejection else None
+    ticket, raw = order.ticket, REJECTIONS.get(order.rejection) if order.rejection else None
     return _what(order) | {
         "price": float(event.price),
         "quantity": event.quantity,
@@ -200,8 +204,8 @@ def _line(order: Order, event: Event) -> Line:
         "average_price": float(order.average) if event.filled else 0.0,
         "filled_quantity": event.filled,
         "pending_quantity": 0 if order.status.final else order.left,
-        "status_message": reason,
-        "status_message_raw": reason,
+        "status_message": None if order.rejection in ONLY_RAW else raw,
+        "status_message_raw": raw,
         "exchange_order_id": f"1{order.number}",
         "parent_order_id": None,
         "order_id": order.number,

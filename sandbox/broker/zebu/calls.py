@@ -9,7 +9,7 @@ from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Index
 from sandbox.broker import money
 from sandbox.broker.accounts import LoginRefused
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Wrong
 from sandbox.broker.gateway import OK
@@ -27,6 +27,7 @@ from sandbox.broker.zebu.orders import (
 from sandbox.broker.zebu.wire import (
     NO_DATA,
     SESSION_DEAD,
+    UNAUTHORIZED,
     Ask,
     Fields,
     Json,
@@ -38,6 +39,7 @@ from sandbox.broker.zebu.wire import (
 REFUSALS = {
     Rejection.SESSION_EXPIRED: (SESSION_DEAD, OK),
     Rejection.RATE_LIMITED: ("Rate limit exceeded : too many requests", 429),
+    Rejection.ADDRESS_UNKNOWN: ("Invalid IP : address is not registered", UNAUTHORIZED),
 }
 """Rejections that answer the request, text and HTTP status; Zebu documents none for pace, HTTP 429 is the rule."""
 
@@ -64,6 +66,7 @@ class Calls:
             "TradeBook": (("uid",), self.trade_book),
             "PositionBook": (("uid", "actid"), self.position_book),
             "Limits": (("uid", "actid"), self.limits),
+            "ClientDetails": (("uid", "actid"), self.details),
             "SpanCalc": (("actid",), self.span),
             "GetQuotes": (("uid", "exch", "token"), self.quotes),
             "GetSecurityInfo": (("uid", "exch", "token"), self.security_info),
@@ -85,9 +88,6 @@ class Calls:
             refresh_token=session.refresh_token,
             expires_in=str(int((session.expires_at - at).total_seconds())),
             susertoken=session.user_token,
-            USERID=client_id,
-            uid=client_id,
-            actid=client_id,
             uname=f"SANDBOX {client_id}",
             exarr=[INDEX_EXCHANGE, EXCHANGE],
             prarr=list(PRODUCTS),
@@ -101,6 +101,9 @@ class Calls:
         rejection = self._firm.floor.rejection(ask.client_id, ask.at)
         if rejection in REFUSALS:
             raise Refusal(*REFUSALS[rejection])
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT)
         order = self._firm.place(ticket, rejection, ask.at)
         return ok(ask.at, norenordno=order.number)
 
@@ -150,7 +153,11 @@ class Calls:
 
     def limits(self, ask: Ask) -> Json:
         """The client's money."""
-        return ok(ask.at) | replies.limits(ask.client_id, self._firm.book.positions(ask.client_id))
+        return ok(ask.at) | replies.limits(self._firm.book.positions(ask.client_id))
+
+    def details(self, ask: Ask) -> Json:
+        """Who the client is."""
+        return ok(ask.at, **replies.details(ask.client_id))
 
     def span(self, ask: Ask) -> Json:
         """SpanCalc: what a basket of positions blocks."""

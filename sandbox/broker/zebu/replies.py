@@ -7,7 +7,7 @@ from quantleap.domain.clock import IST
 from quantleap.domain.contracts import TICK, Contract
 from quantleap.domain.market import Quote
 from sandbox.broker import money
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, Rejection
 from sandbox.broker.book import Order, OrderType, Position, Ticket, Trade
 from sandbox.broker.listing import Listing
 from sandbox.broker.money import Blocked
@@ -19,6 +19,7 @@ REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "RED:Margin Shortfall:INR 154321.00 Available:INR 0.00 for C-{client_id}",
     Rejection.PRICE_BAND: "16283 : The order price is out of the operating price range",
     Rejection.MARKET_CLOSED: "RED:Market is closed",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE,
     Rejection.ACCOUNT_BLOCKED: "RED:Account is blocked for {client_id}",
 }
 """`rejreason` in the order book."""
@@ -109,12 +110,20 @@ def position_line(position: Position, quote: Quote) -> Line:
     }
 
 
-def limits(client_id: str, positions: list[Position]) -> Line:
-    """A client's money as Limits shows it."""
+def details(client_id: str) -> Line:
+    """Who a client is, as ClientDetails shows it."""
+    return {
+        "actid": client_id,
+        "cliname": f"SANDBOX {client_id}",
+        "email": f"{client_id.lower()}@broker.example",
+        "exarr": ["NSE", EXCHANGE],
+    }
+
+
+def limits(positions: list[Position]) -> Line:
+    """A client's money as Limits shows it, which does not say whose it is."""
     blocked = money.held(positions)
     return {
-        "uid": client_id,
-        "actid": client_id,
         "prfname": "SANDBOX",
         "cash": _money(money.CASH),
         "payin": "0.00",

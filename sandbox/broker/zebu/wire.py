@@ -19,6 +19,7 @@ LIST = "pos"
 SESSION_DEAD = "Session Expired :  Invalid Session Key"
 NO_DATA = "no data"
 BAD_REQUEST = 400
+UNAUTHORIZED = 401
 
 type Fields = Mapping[str, str]
 type Json = Mapping[str, object] | Sequence[Mapping[str, object]]

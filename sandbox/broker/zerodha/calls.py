@@ -6,7 +6,7 @@ from datetime import datetime
 from quantleap.domain.clock import IST
 from sandbox.broker import forms, kite, money
 from sandbox.broker.accounts import LoginRefused
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import UNCLEAR_TEXT, Rejection
 from sandbox.broker.book import Order
 from sandbox.broker.checks import Fields
 from sandbox.broker.simulator import Firm
@@ -31,6 +31,8 @@ AT_ONCE = {
     Rejection.ACCOUNT_BLOCKED: ("UserException", FORBIDDEN),
 }
 """Rejections that the answer tells; the order is in the book all the same, rejected."""
+
+UNKNOWN_ADDRESS = "IP (203.0.113.9) is not allowed to place orders for this app."
 
 type Call = Callable[[Ask], Data]
 
@@ -96,6 +98,11 @@ class Calls:
             raise session_dead()
         if rejection is Rejection.RATE_LIMITED:
             raise Refusal("Too many requests", "NetworkException", TOO_MANY)
+        if rejection is Rejection.ADDRESS_UNKNOWN:
+            raise Refusal(UNKNOWN_ADDRESS, "PermissionException", FORBIDDEN)
+        if rejection is Rejection.UNCLEAR:
+            self._firm.place(ticket, None, ask.at)
+            raise Refusal(UNCLEAR_TEXT, "SomethingException")
         order = self._firm.place(ticket, rejection, ask.at)
         if rejection in AT_ONCE:
             raise Refusal(replies.REJECTIONS[rejection], *AT_ONCE[rejection])

@@ -7,17 +7,21 @@ from decimal import Decimal
 from quantleap.domain.clock import IST
 from quantleap.domain.market import Quote
 from sandbox.broker import kite, money
-from sandbox.broker.behaviour import Rejection
+from sandbox.broker.behaviour import BEYOND_LPP_RANGE, BEYOND_RANGE, Rejection
 from sandbox.broker.book import Event, Order, Position, Trade
 from sandbox.broker.listing import Listing
 
 REJECTIONS = {
     Rejection.INSUFFICIENT_FUNDS: "Insufficient funds. Required margin is 154321.00 but available margin is 0.00.",
-    Rejection.PRICE_BAND: "16283 : The order price is out of the current execution range.",
+    Rejection.PRICE_BAND: BEYOND_RANGE,
     Rejection.MARKET_CLOSED: "Markets are closed right now. Use GTT for placing long standing orders instead.",
+    Rejection.EXCHANGE_CANCELLED: BEYOND_LPP_RANGE,
     Rejection.ACCOUNT_BLOCKED: "Your account is blocked for trading. Please contact support.",
 }
 """`status_message` in the order book, and the message of a refusal at once."""
+
+RAW = {Rejection.INSUFFICIENT_FUNDS: "RMS:Margin Exceeds, Required:154321.00, Available:0.00 for entity account"}
+"""What the risk system said, where that differs: `status_message_raw`."""
 
 type Line = Mapping[str, object]
 
@@ -168,7 +172,7 @@ def _line(order: Order, event: Event) -> Line:
         "parent_order_id": None,
         "status": kite.STATUSES[event.status],
         "status_message": reason,
-        "status_message_raw": reason,
+        "status_message_raw": RAW.get(order.rejection, reason) if order.rejection else None,
         "order_timestamp": _time(event.at),
         "exchange_update_timestamp": _time(event.at),
         "exchange_timestamp": _time(order.arrived_at),

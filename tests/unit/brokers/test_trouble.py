@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quantleap.domain.broker import (
+    AddressNotAllowed,
     BrokerFailure,
     OrderStatus,
     RateLimited,
@@ -36,6 +37,35 @@ def test_a_rejection_is_told_at_once_or_in_the_book_by_our_word(desk: Desk, reas
     if booked is not None:
         assert (booked.status, booked.filled, booked.refusal) == (OrderStatus.REJECTED, 0, word)
         assert booked.reason
+
+
+def test_an_address_that_is_not_registered_is_told_as_ours_to_mend_and_nothing_is_placed(desk: Desk) -> None:
+    desk.remote.behave(reject={"address_unknown": {"count": 1}})
+
+    with pytest.raises(AddressNotAllowed):
+        desk.place(desk.order(CALL))
+
+    assert desk.placed() == []
+
+
+def test_a_no_in_words_that_nobody_knows_leaves_it_to_the_book(desk: Desk) -> None:
+    desk.remote.behave(reject={"unclear": {"count": 1}})
+
+    with pytest.raises(Unknown):
+        desk.place(desk.order(CALL, tag="qlunclear"))
+
+    assert [order.tag for order in desk.tagged("qlunclear")] == ["qlunclear"]
+
+
+def test_what_the_exchange_cancels_has_its_reason(desk: Desk) -> None:
+    desk.remote.behave(reject={"exchange_cancelled": {"count": 1}})
+
+    desk.place(desk.order(CALL))
+
+    [booked] = desk.book()
+    told = (None, None) if desk.name == "icici_direct" else (OrderStatus.CANCELLED, "price_out_of_band")
+    assert booked.status is OrderStatus.CANCELLED
+    assert (told[0] and booked.status, booked.refusal) == told, "one broker's book gives no reason"
 
 
 def test_too_fast_is_told_and_nothing_is_placed(desk: Desk) -> None:

@@ -26,14 +26,10 @@ from quantleap.domain.broker import (
     BookedOrder,
     Funds,
     Instrument,
-    InsufficientFunds,
-    MarketClosed,
     OrderGone,
     OrderRequest,
     OrderStatus,
-    OverFreeze,
     Position,
-    PriceOutOfBand,
     RateLimited,
     Refused,
     Request,
@@ -68,7 +64,7 @@ CAPABILITY = Capability(
     algo_id=AlgoId.NOWHERE,
     protection=Protection.NO_MARKET_ORDERS,
     slices=0,
-    orders=Budget((Pace(20, 1), Pace(500, 60), Pace(1000, 3600))),
+    orders=Budget((Pace(9, 1), Pace(500, 60), Pace(1000, 3600))),
     reads=(Pace(1, 1),),
     quotes_at_once=50,
     token=TokenRule(time(0)),
@@ -76,7 +72,7 @@ CAPABILITY = Capability(
     static_ip=StaticIp.PER_CLIENT,
     kill_switch=False,
     master_needs_session=False,
-    unconfirmed=("tag", "token", "login"),
+    unconfirmed=("token", "login"),
 )
 
 VOCABULARY = Vocabulary(
@@ -92,22 +88,12 @@ VOCABULARY = Vocabulary(
     },
     phrases=(
         ("exceeding access rate", RateLimited),
-        ("insufficient", InsufficientFunds),
-        ("margin shortfall", InsufficientFunds),
-        ("markets are closed", MarketClosed),
-        ("market is closed", MarketClosed),
-        ("circuit", PriceOutOfBand),
-        ("execution range", PriceOutOfBand),
-        ("freeze", OverFreeze),
         ("cannot be modified", OrderGone),
         ("cannot be cancelled", OrderGone),
-        ("block", AccountBlocked),
         ("invalid token", SessionExpired),
         ("api key", AppRefused),
-        ("ip address", AddressNotAllowed),
-        ("invalid", BadInput),
-        ("not found", BadInput),
     ),
+    vague=(("invalid", BadInput), ("not found", BadInput)),
 )
 """The code first; `AB1007` may mean wrong parameters as well as wrong credentials, so there the text decides."""
 
@@ -346,7 +332,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         symbol=reading.text(line.get("tradingsymbol")),
         quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
-        refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
+        refusal=VOCABULARY.ending(status, reason),
     )
 
 

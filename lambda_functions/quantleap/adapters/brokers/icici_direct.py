@@ -16,8 +16,6 @@ from urllib.parse import urlencode
 from quantleap.adapters.brokers import breeze, reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
-    AccountBlocked,
-    AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
@@ -25,18 +23,16 @@ from quantleap.domain.broker import (
     Funds,
     Instrument,
     InsufficientFunds,
-    MarketClosed,
     OrderGone,
     OrderRequest,
     OrderStatus,
-    OverFreeze,
     Position,
-    PriceOutOfBand,
     RateLimited,
     Refused,
     Request,
     SessionExpired,
     Unknown,
+    Unrecognised,
     Vocabulary,
     agreed,
 )
@@ -81,32 +77,21 @@ CAPABILITY = Capability(
 VOCABULARY = Vocabulary(
     codes={},
     phrases=(
+        ("error while calling service", Unknown),
+        ("internal", Unknown),
         ("invalid session", SessionExpired),
         ("resource not available", SessionExpired),
         ("valid session token", SessionExpired),
         ("public key does not exist", AppRefused),
         ("checksum", AppRefused),
-        ("limit exceed", RateLimited),
-        ("ip address", AddressNotAllowed),
-        ("static ip", AddressNotAllowed),
-        ("internal", Unknown),
-        ("timed out", Unknown),
-        ("try again", Unknown),
-        ("insufficient", InsufficientFunds),
+        ("limit exceed: api call", RateLimited),
         ("allocate", InsufficientFunds),
-        ("market is closed", MarketClosed),
-        ("market closed", MarketClosed),
-        ("circuit", PriceOutOfBand),
-        ("price range", PriceOutOfBand),
-        ("freeze", OverFreeze),
         ("already been executed", OrderGone),
         ("order not found", OrderGone),
-        ("blocked", AccountBlocked),
-        ("invalid", BadInput),
-        ("not available", BadInput),
     ),
+    vague=(("invalid", BadInput), ("not available", BadInput)),
 )
-"""There are no codes: the first phrase found in `Error`."""
+"""There are no codes, and `Status` 500 with HTTP 200 is said of refusals as well as of failures: the text decides."""
 
 API = "/breezeapi/api/v1"
 NOTHING_FOUND = ("no data found", "no record")
@@ -313,12 +298,11 @@ def _leg(order: OrderRequest) -> dict[str, str]:
 
 
 def _data(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
-    """What `Success` holds, or the failure that `Error` means; `Status` 500 is said of every refusal."""
+    """What `Success` holds, or the failure that `Error` means."""
     reply = reading.fields(reading.document(answer))
     said = reading.text(reply.get("Error"))
     if said:
-        failure = VOCABULARY.failure(said)
-        raise Unknown(said) if answer.status >= reading.SERVER_ERROR and type(failure) is Refused else failure
+        raise VOCABULARY.failure(said)
     if answer.status != reading.OK or reply.get("Status") != reading.OK or reply.get("Error") is not None:
         raise Unknown(reading.said(answer))
     return reply.get("Success")
@@ -328,7 +312,7 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
     """The lines of a list; that there are none may come as an error."""
     try:
         return reading.rows(_data(answer) or [])
-    except Refused as refused:
+    except Unrecognised as refused:
         if any(phrase in refused.text.lower() for phrase in NOTHING_FOUND):
             return []
         raise

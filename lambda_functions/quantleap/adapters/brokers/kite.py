@@ -36,6 +36,9 @@ STATUSES = {
 }
 """Statuses that end an order; any other is one still working."""
 
+REASONS = ("status_message", "status_message_raw")
+"""Why an order ended: the broker's words, and those of the exchange and the risk system, which may say more."""
+
 
 def token(session: Session) -> dict[str, str]:
     """The header that names app and session."""
@@ -59,7 +62,7 @@ def name(instrument: Instrument) -> str:
 
 def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
     """A line of the order book; mStock shows the tag as a list of one."""
-    quantity, reason = reading.units(line.get("quantity")), reading.text(line.get("status_message"))
+    quantity, reason = reading.units(line.get("quantity")), reading.texts(line, *REASONS)
     said = STATUSES.get(reading.text(line.get("status")).upper())
     status, filled = agreed(said, quantity, reading.units(line.get("filled_quantity")))
     return BookedOrder(
@@ -72,16 +75,16 @@ def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
         symbol=reading.text(line.get("tradingsymbol")),
         quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
-        refusal=vocabulary.failure(reason).reason if status is OrderStatus.REJECTED else None,
+        refusal=vocabulary.ending(status, reason),
     )
 
 
-def position(line: Mapping[str, Any]) -> Position:
+def position(line: Mapping[str, Any], products: Mapping[str, Product] = OUR_PRODUCTS) -> Position:
     """A line of the net positions."""
     return Position(
         exchange=reading.text(line.get("exchange")),
         symbol=reading.text(line.get("tradingsymbol")),
-        product=OUR_PRODUCTS.get(reading.text(line.get("product"))),
+        product=products.get(reading.text(line.get("product")).upper()),
         quantity=reading.whole(line.get("quantity")),
         average_price=reading.price(line.get("average_price")),
         last_price=reading.price(line.get("last_price")),

@@ -20,8 +20,6 @@ from urllib.parse import urlencode
 from quantleap.adapters.brokers import kite, reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
-    AccountBlocked,
-    AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
@@ -32,9 +30,7 @@ from quantleap.domain.broker import (
     MarketClosed,
     OrderGone,
     OrderRequest,
-    OverFreeze,
     Position,
-    PriceOutOfBand,
     RateLimited,
     Refused,
     Request,
@@ -87,8 +83,6 @@ VOCABULARY = Vocabulary(
         "apikeyexception": AppRefused,
         "inputexception": BadInput,
         "versionexception": BadInput,
-        "miraeexception": Refused,
-        "orderexception": Refused,
         "generalexception": Unknown,
         "dataexception": Unknown,
         "networkexception": Unknown,
@@ -97,30 +91,21 @@ VOCABULARY = Vocabulary(
     },
     phrases=(
         ("suspended/expired", AppRefused),
-        ("insufficient", InsufficientFunds),
         ("insuficient", InsufficientFunds),
-        ("margin", InsufficientFunds),
-        ("fund", InsufficientFunds),
-        ("market closed", MarketClosed),
-        ("market is closed", MarketClosed),
         ("not connected", MarketClosed),
-        ("circuit", PriceOutOfBand),
-        ("price range", PriceOutOfBand),
-        ("freeze", OverFreeze),
         ("order not found", OrderGone),
         ("no order", OrderGone),
-        ("blocked", AccountBlocked),
-        ("ip address", AddressNotAllowed),
         ("rate limit", RateLimited),
-        ("too many requests", RateLimited),
-        ("invalid", BadInput),
-        ("please provide", BadInput),
     ),
+    vague=(("invalid", BadInput), ("please provide", BadInput)),
 )
-"""`error_type` first, or the HTTP status where there is none; where that says no more than that something was
-refused, and in the order book, the first phrase found."""
+"""By `error_type`, or the HTTP status where there is none. `MiraeException` says no more than that the core was not
+content, with HTTP 200 and whatever the reason: there the text alone can tell a refusal."""
 
 API = "/openapi/typea"
+
+OUR_PRODUCTS = {**kite.OUR_PRODUCTS, "INTRADAY": Product.INTRADAY, "CARRYFORWARD": Product.CARRY}
+"""Answers say other words than requests, or nothing at all."""
 
 
 class MStock:
@@ -216,7 +201,7 @@ class MStock:
 
     def held(self, answer: Answer) -> Sequence[Position]:
         """Read the net positions; nothing is none."""
-        return [kite.position(line) for line in reading.rows(reading.within(_data(answer), "net") or [])]
+        return [kite.position(line, OUR_PRODUCTS) for line in reading.rows(reading.within(_data(answer), "net") or [])]
 
     def funds(self, session: Session) -> Request:
         """The account's money."""

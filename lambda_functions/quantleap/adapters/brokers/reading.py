@@ -79,6 +79,11 @@ def text(value: object) -> str:
     return found if found.isascii() else found.encode("utf-8", "replace").decode()
 
 
+def texts(line: Row, *names: str) -> str:
+    """What some fields say, each text once, as one."""
+    return " / ".join(dict.fromkeys(filter(None, (text(line.get(name)) for name in names))))
+
+
 def within(value: object, *path: str | int) -> object:
     """What lies at a path of names and places, None where there is no such path."""
     for step in path:

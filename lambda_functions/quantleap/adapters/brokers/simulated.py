@@ -16,6 +16,7 @@ from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
     AccountBlocked,
+    AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
@@ -86,6 +87,7 @@ WORDS = (
     OrderGone,
     AccountBlocked,
     AppRefused,
+    AddressNotAllowed,
 )
 
 VOCABULARY = Vocabulary(codes={kind.reason: kind for kind in WORDS}, phrases=())
@@ -267,7 +269,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         symbol=reading.text(line.get("symbol")),
         quantity=quantity or 0,
         limit_price=reading.price(line.get("limit")),
-        refusal=VOCABULARY.failure(reason, code).reason if status is OrderStatus.REJECTED else None,
+        refusal=VOCABULARY.ending(status, reason, code),
     )
 
 

@@ -8,7 +8,7 @@ codes, so failures are told by their text. Books are arrays when there is someth
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,22 +16,18 @@ from urllib.parse import quote, urlencode
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
-    AccountBlocked,
     AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
     BookedOrder,
+    BrokerFailure,
     Funds,
     Instrument,
-    InsufficientFunds,
-    MarketClosed,
     OrderGone,
     OrderRequest,
     OrderStatus,
-    OverFreeze,
     Position,
-    PriceOutOfBand,
     RateLimited,
     Request,
     SessionExpired,
@@ -77,31 +73,29 @@ CAPABILITY = Capability(
 )
 
 VOCABULARY = Vocabulary(
-    codes={},
+    codes={"401": SessionExpired},
     phrases=(
         ("session expired", SessionExpired),
         ("invalid session", SessionExpired),
         ("invalid access token", SessionExpired),
         ("order not found", OrderGone),
-        ("insufficient", InsufficientFunds),
-        ("margin", InsufficientFunds),
-        ("market closed", MarketClosed),
-        ("market is closed", MarketClosed),
         ("rate limit", RateLimited),
-        ("too many", RateLimited),
-        ("price range", PriceOutOfBand),
-        ("circuit", PriceOutOfBand),
-        ("freeze", OverFreeze),
-        ("blocked", AccountBlocked),
         ("invalid ip", AddressNotAllowed),
-        ("ip address", AddressNotAllowed),
         ("api key", AppRefused),
+        ("invalid api_key", AppRefused),
         ("invalid app", AppRefused),
+        ("invalid vendor code", AppRefused),
         ("checksum", AppRefused),
-        ("invalid input", BadInput),
     ),
+    vague=(("invalid input", BadInput),),
 )
-"""Zebu has no codes; the first phrase found names the failure."""
+"""Zebu has no codes but HTTP's, and says `Not_Ok` of refusals as well as of failures of its own: the text decides."""
+
+LONGEST_LIFE_S = 10**8
+"""Three years; a larger number is a Unix timestamp."""
+
+LATEST = 32_503_680_000
+"""Seconds until the year 3000."""
 
 OTHER_TOKEN = {"access_token": "susertoken", "susertoken": "access_token"}
 PRODUCTS = {Product.INTRADAY: "I", Product.CARRY: "M"}
@@ -145,22 +139,25 @@ class Zebu:
         return self._post("GenAcsTok", {"code": login.code, "checksum": proof, "uid": login.client_id})
 
     def session(self, answer: Answer, login: FinishedLogin, at: datetime) -> Session:
-        """The session, over at the broker's own time or by the rule, whichever comes first."""
+        """The session, over at the broker's own time or by the rule, whichever comes first.
+
+        The documented answer names no client: `owner` proves whose session it is.
+        """
         reply = _object(answer)
-        ends, life = CAPABILITY.token.ends(at), reading.whole(reply.get("expires_in"))
+        named = reply.get("uid") or reply.get("USERID") or reply.get("actid")
         return Session(
             access_token=reading.token(reply.get(self._bearer)),
             feed_token=reading.text(reply.get(OTHER_TOKEN[self._bearer])),
-            client_id=reading.client_id(reply.get("uid") or reply.get("USERID")),
-            expires_at=min(ends, at + timedelta(seconds=life)) if 0 < life < 10**6 else ends,
+            client_id=reading.text(named) or login.client_id,
+            expires_at=_ends(reading.whole(reply.get("expires_in")), at),
         )
 
     def profile(self, session: Session) -> Request:
-        """There is no call for the profile alone; the funds name their account."""
-        return self.funds(session)
+        """The client's details; the funds may not say whose they are."""
+        return self._post("ClientDetails", _who(session), session)
 
     def owner(self, answer: Answer, session: Session) -> str:
-        """The account the funds belong to."""
+        """The account they belong to."""
         return reading.client_id(_object(answer).get("actid"))
 
     def place(self, session: Session, order: OrderRequest) -> Request:
@@ -269,6 +266,15 @@ class Zebu:
         return Request("POST", self.base_url, f"/NorenWClientAPI/{call}", headers, body)
 
 
+def _ends(told: int, at: datetime) -> datetime:
+    """When a session is over that begins at `at`; the broker tells seconds or an instant, or nothing to believe."""
+    rule = CAPABILITY.token.ends(at)
+    if not 0 < told < LATEST:
+        return rule
+    end = datetime.fromtimestamp(told, UTC) if told > LONGEST_LIFE_S else at + timedelta(seconds=told)
+    return min(rule, end) if end > at else rule
+
+
 def _with_redirect(query: dict[str, str], redirect_url: str | None) -> dict[str, str]:
     return query | ({"redirect_uri": redirect_url} if redirect_url else {})
 
@@ -309,21 +315,27 @@ def _leg(order: OrderRequest) -> dict[str, str]:
 
 
 def _reply(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
-    if answer.status == 401:  # noqa: PLR2004 - HTTP
-        raise SessionExpired("HTTP 401")
     if answer.status >= reading.SERVER_ERROR:
         raise Unknown(reading.said(answer))
-    return reading.document(answer)
+    try:
+        return reading.document(answer)
+    except Unknown:
+        raise _unreadable(answer) from None
+
+
+def _unreadable(answer: Answer) -> BrokerFailure:
+    """What an answer without words of the broker's means."""
+    return VOCABULARY.codes.get(str(answer.status), Unknown)(reading.said(answer))
 
 
 def _object(answer: Answer) -> dict[str, Any]:
     """A reply that says Ok, or the failure its text names."""
     reply = _reply(answer)
     if not isinstance(reply, dict) or "stat" not in reply:
-        raise Unknown("a reply without stat")
-    if reply["stat"] == "Ok":
+        raise _unreadable(answer)
+    if reply["stat"] == "Ok" and answer.status == reading.OK:
         return reply
-    raise VOCABULARY.failure(reading.text(reply.get("emsg")))
+    raise VOCABULARY.failure(reading.text(reply.get("emsg")), str(answer.status))
 
 
 def _book(answer: Answer) -> list[dict[str, Any]]:
@@ -350,7 +362,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         symbol=reading.text(line.get("tsym")),
         quantity=quantity or 0,
         limit_price=reading.price(line.get("prc")),
-        refusal=VOCABULARY.failure(reason).reason if status is OrderStatus.REJECTED else None,
+        refusal=VOCABULARY.ending(status, reason),
     )
 
 

@@ -16,7 +16,6 @@ from quantleap.adapters.brokers import kite, reading
 from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
     AccountBlocked,
-    AddressNotAllowed,
     Answer,
     AppRefused,
     BadInput,
@@ -24,13 +23,9 @@ from quantleap.domain.broker import (
     Funds,
     Instrument,
     InsufficientFunds,
-    MarketClosed,
     OrderGone,
     OrderRequest,
-    OverFreeze,
     Position,
-    PriceOutOfBand,
-    RateLimited,
     Refused,
     Request,
     SessionExpired,
@@ -87,32 +82,17 @@ VOCABULARY = Vocabulary(
         "generalexception": Unknown,
     },
     phrases=(
-        ("insufficient", InsufficientFunds),
-        ("margin exceeds", InsufficientFunds),
-        ("markets are closed", MarketClosed),
-        ("market is closed", MarketClosed),
-        ("after market", MarketClosed),
-        ("circuit", PriceOutOfBand),
-        ("price range", PriceOutOfBand),
-        ("execution range", PriceOutOfBand),
-        ("freeze", OverFreeze),
         ("couldn't find that `order_id`", OrderGone),
         ("order cannot be modified", OrderGone),
         ("order cannot be cancelled", OrderGone),
         ("maximum allowed order modifications", OrderGone),
-        ("static ip", AddressNotAllowed),
-        ("ip address", AddressNotAllowed),
-        ("blocked", AccountBlocked),
         ("market protection", BadInput),
         ("invalid `checksum`", AppRefused),
         ("invalid `api_key`", AppRefused),
-        ("invalid", BadInput),
-        ("missing", BadInput),
-        ("tag", BadInput),
-        ("too many requests", RateLimited),
     ),
+    vague=(("invalid", BadInput), ("missing", BadInput), ("tag", BadInput)),
 )
-"""`error_type` first; where that only says "refused", and in the order book, the first phrase found."""
+"""`error_type` names classes of errors only."""
 
 
 class Zerodha:
@@ -291,16 +271,20 @@ def _leg(order: OrderRequest) -> dict[str, object]:
 
 
 def _data(answer: Answer) -> Any:  # noqa: ANN401 - whatever the broker sent
-    """What a reply of success holds, or the failure its `error_type` and message name."""
+    """What a reply of success holds, or the failure its `error_type` and message name.
+
+    An `OrderException` may come with HTTP 500; then its text alone can earn a refusal.
+    """
     reply = reading.document(answer)
     if not isinstance(reply, dict):
         raise Unknown("a reply without status")
     if answer.status == reading.OK and reply.get("status") == "success":
         return reply.get("data")
     code = reading.text(reply.get("error_type"))
-    if reply.get("status") != "error" or (answer.status >= reading.SERVER_ERROR and code.lower() != "orderexception"):
+    failed = answer.status >= reading.SERVER_ERROR
+    if reply.get("status") != "error" or (failed and code.lower() != "orderexception"):
         raise Unknown(reading.said(answer))
-    raise VOCABULARY.failure(reading.text(reply.get("message")), code)
+    raise VOCABULARY.failure(reading.text(reply.get("message")), "" if failed else code)
 
 
 def _quote(value: object) -> Quote | None:
