@@ -134,7 +134,8 @@ def test_the_raw_message_tells_what_the_brokers_own_does_not(
 
 
 def test_an_order_of_the_noren_book_that_the_exchange_cancelled_says_why() -> None:
-    booked = [{"status": "CANCELED", "rejreason": "17070 : The Price is out of the LPP range", "remarks": "a"}]
+    text = "17070 : The Price is out of the LPP range"
+    booked = [{"status": "CANCELED", "rejreason": text, "remarks": "a", "qty": "65", "fillshares": "0"}]
 
     [order] = Zebu().orders(Answer(200, {}, json.dumps(booked).encode()))
 
@@ -143,7 +144,7 @@ def test_an_order_of_the_noren_book_that_the_exchange_cancelled_says_why() -> No
 
 @given(status=st.sampled_from(OrderStatus), text=st.text(max_size=60), broker=st.sampled_from(sorted(BROKERS)))
 def test_whatever_a_book_says_the_reason_is_a_word_of_ours(status: OrderStatus, text: str, broker: str) -> None:
-    refusal, intent = BROKERS[broker](None).vocabulary.ending(status, text), an_intent(state=State.ACKNOWLEDGED)
+    refusal, intent = BROKERS[broker](None).vocabulary.ending(status, text), an_intent(order_id="1", filled_quantity=0)
     booked = BookedOrder("1", intent.tag, status, 0, None, text or None, refusal=refusal)
 
     found = as_booked(intent, Book([booked]))
@@ -152,7 +153,7 @@ def test_whatever_a_book_says_the_reason_is_a_word_of_ours(status: OrderStatus, 
 
 
 def test_the_brokers_text_is_kept_beside_our_word() -> None:
-    intent = an_intent(state=State.ACKNOWLEDGED)
+    intent = an_intent(state=State.ACKNOWLEDGED, order_id="1", filled_quantity=0)
     booked = BookedOrder("1", intent.tag, OrderStatus.REJECTED, 0, None, "RMS:Rule 7", refusal="refused")
 
     found = as_booked(intent, Book([booked]))

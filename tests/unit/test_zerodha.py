@@ -241,7 +241,7 @@ def test_positions_funds_margin_and_quotes_are_read_exactly() -> None:
         Decimal("99725.05"), Decimal("1697.7")
     )
     published = {"initial": {"total": 188854.77}, "final": {"total": 35453.209999999985}}
-    assert ZERODHA.required(an_answer(data(published))) == Decimal("35453.209999999985")
+    assert ZERODHA.required(an_answer(data(published))) == Decimal("35453.21")
     assert ZERODHA.quoted(an_answer(data({f"NFO:{SYMBOL}": quote})), [an_instrument(SYMBOL)]) == {
         CALL: Quote(Decimal("150.05"), Decimal("150.15"), Decimal("150.1"))
     }
