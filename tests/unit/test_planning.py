@@ -19,7 +19,7 @@ from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.planning import decide, expiries, shard, tickets
 from quantleap.domain.sessions import TradingCalendar
-from quantleap.domain.sizing import too_large
+from quantleap.domain.sizing import Size, excesses
 from quantleap.domain.strikes import AtmStrike, FixedStrike
 from quantleap.domain.subscription import Allocation
 from quantleap.domain.trading import Side
@@ -234,7 +234,7 @@ def test_who_may_trade_a_template_sends_its_orders_within_a_second(lots: list[in
 
     (ticket,) = tickets(decided(basket), a_seat(str(multiplier)), 0)
 
-    assert (too_large(basket, multiplier, ON) is None) == (len(ticket.intents) <= EXCHANGE_PACE.calls)
+    assert (excesses(basket, [Size(multiplier)], ON) == [None]) == (len(ticket.intents) <= EXCHANGE_PACE.calls)
 
 
 @given(multiplier=st.integers(1, 200), cap=st.integers(1, 5))

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -164,3 +165,13 @@ def test_only_active_subscriptions_of_the_tenant_are_judged(market: Stores) -> N
 
     assert judged(market).outlooks == []
     assert judged(market, tenant=OTHERS).outlooks == []
+
+
+def test_who_is_too_large_for_the_template_by_now_reads_it_beforehand(market: Stores) -> None:
+    was = market.baskets.get(TEMPLATE)
+    market.baskets.save(was.model_copy(update={"max_lots": 1, "version": was.version + 1}), was=was)
+    two = (a_subscription().allocations[0].model_copy(update={"lot_multiplier": Decimal(2)}),)
+    held = market.subscriptions.get(NAME)
+    market.subscriptions.split(held.split(two, NINE_TWENTY), was=held)
+
+    assert judged(market).reasons == {"lots_above_template_limit": 1}

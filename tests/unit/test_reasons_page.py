@@ -14,7 +14,13 @@ from tests.unit.test_codes import PACKAGE
 PAGE = Path(__file__).parents[2] / "docs" / "partner-docs" / "errors.md"
 WORDS = re.compile(r"[a-z]+(_[a-z]+)+")
 TOLD = ("domain/booking.py", "services/lookout.py", "services/roster.py", "services/shard.py", "services/trader.py")
-TOLD_OF_ACCOUNTS = ("domain/account.py", "domain/closing.py", "domain/planning.py", "services/readiness.py")
+TOLD_OF_ACCOUNTS = (
+    "domain/account.py",
+    "domain/closing.py",
+    "domain/planning.py",
+    "domain/sizing.py",
+    "services/readiness.py",
+)
 INTERNAL = {"fenced", "shard_busy"}
 """What one worker tells another."""
 

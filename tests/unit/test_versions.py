@@ -11,7 +11,7 @@ from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.contracts import Right
 from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
 from quantleap.domain.model import parse
-from quantleap.domain.sizing import require_tradable, too_large
+from quantleap.domain.sizing import Size, excesses, require_tradable
 from quantleap.domain.trading import Side
 from quantleap.services import baskets
 from tests.builders import NINE_TWENTY, TEMPLATE, Clock, a_basket, a_strategy, a_template, counting
@@ -188,7 +188,27 @@ def test_what_fits_into_a_second_is_tradable(draft: BasketDraft) -> None:
 
 
 def test_a_subscriber_may_trade_up_to_what_the_template_and_a_second_allow() -> None:
-    assert too_large(large(2, max_lots=10), Decimal(5), MONDAY) is None
-    assert too_large(large(2, max_lots=10), Decimal("5.5"), MONDAY) is not None
-    assert too_large(large(1), Decimal(270), MONDAY) is None
-    assert too_large(large(1), Decimal(271), MONDAY) is not None
+    assert reason(large(2, max_lots=10), Size(Decimal(5))) is None
+    assert reason(large(2, max_lots=10), Size(Decimal("5.5"))) == "lots_above_template_limit"
+    assert reason(large(1), Size(Decimal(270))) is None
+    assert reason(large(1), Size(Decimal(271))) == "too_many_orders_in_a_second"
+
+
+def test_an_accounts_own_limit_of_an_order_makes_more_orders() -> None:
+    assert reason(large(1), Size(Decimal(10), most_lots=1)) is None
+    assert reason(large(1), Size(Decimal(11), most_lots=1)) == "too_many_orders_in_a_second"
+
+
+def test_the_lots_of_all_accounts_of_a_subscriber_count_together_and_their_orders_apart() -> None:
+    five, six = Size(Decimal("2.5")), Size(Decimal(3))
+
+    assert excesses(large(2, max_lots=10), [five, five], MONDAY) == [None, None]
+    both = excesses(large(2, max_lots=10), [five, six], MONDAY)
+    assert [each and each.reason for each in both] == ["lots_above_template_limit"] * 2
+    apart = excesses(large(1), [Size(Decimal(271)), Size(Decimal(1))], MONDAY)
+    assert [each and each.reason for each in apart] == ["too_many_orders_in_a_second", None]
+
+
+def reason(draft: BasketDraft, size: Size) -> str | None:
+    (excess,) = excesses(draft, [size], MONDAY)
+    return excess and excess.reason

@@ -8,7 +8,7 @@ A run is one template version at one boundary. It is cut into shards of seats; a
 ticket is one seat's orders at one account, stored before anything is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -125,7 +125,7 @@ class Seat(NamedTuple):
     """One subscription as the plan sees it, read from the index alone.
 
     `turns` says for each allocation how many others of the run its broker admits before it. `halted` is the scope
-    of a halt that kept it from being planned for.
+    of a halt that kept it from being planned for. `oversized` says by allocation why the template is too large for it.
     """
 
     subscription_id: str
@@ -135,6 +135,7 @@ class Seat(NamedTuple):
     allocations: tuple[Allocation, ...]
     turns: tuple[int, ...] = ()
     halted: str | None = None
+    oversized: Mapping[str, str] = {}
 
 
 class Plan(Model):

@@ -206,6 +206,8 @@ def _ticket(decision: Decision, seat: Seat, allocation: Allocation, turn: int, n
     )
     if decision.refusal is not None:
         return ticket.skip(decision.refusal)
+    if allocation.allocation_id in seat.oversized:
+        return ticket.skip(seat.oversized[allocation.allocation_id])
     venue = str(Venue.of(seat.tenant, allocation))
     if any(venue not in order.listings for order in decision.orders):
         return ticket.skip(NOT_LISTED)

@@ -37,6 +37,7 @@ from quantleap.domain.ports import (
 )
 from quantleap.domain.runs import RECENT, Left, asked, entry_of, exit_of, latest_entry, sandbox_boundary
 from quantleap.domain.sessions import Calendar, CalendarExhausted, Provisional, Session
+from quantleap.domain.sizing import caps
 from quantleap.services.gathering import Gathered, gather
 
 type Chain = tuple[Index, date]
@@ -170,7 +171,8 @@ def plan(timer: Timer, dues: Iterable[Due]) -> list[Plan]:
 def _plan(timer: Timer, each: Due, halts: Sequence[Halt]) -> Plan:
     if each.closes is not None:
         return _plan_exit(timer, each, timer.runs.plan(each.closes))
-    shards = planning.shard(_seats(timer, each, halts), timer.shard_size, each.run_id)
+    basket = timer.baskets.get(each.template_id)
+    shards = planning.shard(_seats(timer, each, basket, halts), timer.shard_size, each.run_id)
     made = Plan(
         due=each,
         plan_id=timer.draw(ALPHABET, PLAN_ID_LENGTH),
@@ -186,10 +188,14 @@ def _plan(timer: Timer, each: Due, halts: Sequence[Halt]) -> Plan:
     return adopted
 
 
-def _seats(timer: Timer, each: Due, halts: Sequence[Halt]) -> list[Seat]:
-    """Who follows the template; for whom trading is halted at the boundary keeps a seat that says so."""
+def _seats(timer: Timer, each: Due, basket: Basket, halts: Sequence[Halt]) -> list[Seat]:
+    """Who follows the template; who may not trade at the boundary, or not that much, keeps a seat that says so.
+
+    Subscribing asks how much one may trade as well, but the template and the exchange's figures change after it.
+    """
+    oversized = caps(basket, each.boundary.astimezone(IST).date(), timer.calendar.data)
     seats = (s for s in timer.subscriptions.seats(each.template_id) if each.scope in {None, s.tenant})
-    return [seat._replace(halted=_halt(halts, seat, each)) for seat in seats]
+    return [s._replace(halted=_halt(halts, s, each), oversized=oversized(s.allocations)) for s in seats]
 
 
 def _halt(halts: Sequence[Halt], seat: Seat, each: Due) -> str | None:

@@ -15,6 +15,7 @@ from quantleap.domain.ports import Baskets, BrokerAccounts, Halts, Rehearsals, S
 from quantleap.domain.rate import day_of
 from quantleap.domain.readiness import in_the_way, until
 from quantleap.domain.rehearsal import AHEAD, Rehearsal
+from quantleap.domain.sizing import caps
 from quantleap.domain.subscription import Allocation, ReadinessFilter, Status, Subscription, SubscriptionFilter
 
 type Accounts = Mapping[tuple[str, str], BrokerAccount]
@@ -104,10 +105,12 @@ class _Known(NamedTuple):
 
 def _outlook(subscription: Subscription, known: _Known) -> Outlook:
     general = _general(subscription, known)
+    basket = known.offered.get(subscription.template_id)
+    oversized = {} if basket is None else caps(basket, day_of(known.at))(subscription.allocations)
     reasons = {
         each.client_id: reason
         for each in subscription.allocations
-        if (reason := general or _of_account(subscription, each, known))
+        if (reason := general or oversized.get(each.allocation_id) or _of_account(subscription, each, known))
     }
     return Outlook(subscription, reasons)
 

@@ -17,6 +17,7 @@ from quantleap.domain.ports import BrokerAccounts, Rehearsals
 from quantleap.domain.readiness import in_the_way, last_exit
 from quantleap.domain.rehearsal import AHEAD, Rehearsal, Verdict, add_up
 from quantleap.domain.sessions import Calendar, CalendarExhausted
+from quantleap.domain.sizing import caps
 from quantleap.domain.strikes import FixedStrike
 from quantleap.domain.subscription import Status
 from quantleap.services import precision_timer
@@ -61,6 +62,8 @@ def _rehearse(stage: Stage, due: Due) -> list[Rehearsal]:
     venues = {Venue.of(seat.tenant, each) for seat in seats for each in seat.allocations}
     shut = _shut(timer, entering, venues, due)
     until = last_exit(entering, due.boundary)
+    oversized = caps(basket, due.boundary.astimezone(IST).date(), timer.calendar.data)
+    seats = [seat._replace(oversized=oversized(seat.allocations)) for seat in seats]
     verdicts = [Verdict(seat, _reasons(seat, due, halts, accounts, shut, until)) for seat in seats]
     said = _said(stage, due, venues, [verdict.seat for verdict in verdicts if not verdict.reasons])
     heard = [verdict.heard(said.get(verdict.seat.subscription_id, {})) for verdict in verdicts]
@@ -84,6 +87,7 @@ def _reasons(
     stopped = HALTED if halted(halts, trade, due.boundary) else None
     reasons = {
         each.client_id: stopped
+        or seat.oversized.get(each.allocation_id)
         or in_the_way(accounts.get((seat.user_id, each.client_id)), due.boundary, until)
         or shut.get(str(Venue.of(seat.tenant, each)))
         for each in seat.allocations

@@ -17,7 +17,7 @@ from quantleap.domain.partner import PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Page, Subscriptions, Users
 from quantleap.domain.rate import day_of
 from quantleap.domain.sharding import shard_of
-from quantleap.domain.sizing import too_large
+from quantleap.domain.sizing import Size, excesses, size_of
 from quantleap.domain.subscription import (
     Action,
     Allocation,
@@ -158,7 +158,7 @@ def _begin(
     clock: Clock, draw: Randomness, seller: Seller, wish: Wish, basket: Basket, account: BrokerAccount
 ) -> Subscription:
     now = clock()
-    _require_size({"lot_multiplier": wish.lot_multiplier}, basket, now)
+    _require_size({"lot_multiplier": Size(wish.lot_multiplier)}, basket, now)
     pricing = Pricing(type=PricingType.FREE) if basket.marketplace is None else basket.marketplace.pricing
     allocation = Allocation(
         allocation_id=ids.allocation_id(draw),
@@ -193,10 +193,10 @@ def _begin(
     )
 
 
-def _require_size(multipliers: Mapping[str, Decimal], basket: Basket, at: datetime) -> None:
+def _require_size(sizes: Mapping[str, Size], basket: Basket, at: datetime) -> None:
     """Refuse lots the template or an account's orders in a second do not allow, by path."""
-    found = {path: too_large(basket, multiplier, day_of(at)) for path, multiplier in multipliers.items()}
-    complaints = {path: complaint for path, complaint in found.items() if complaint is not None}
+    found = zip(sizes, excesses(basket, [*sizes.values()], day_of(at)), strict=True)
+    complaints = {path: excess.words for path, excess in found if excess is not None}
     if complaints:
         raise InvalidRequest(complaints)
 
@@ -214,7 +214,8 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
     brokers = {each.client_id: each.broker_id for each in was.allocations}
     brokers |= {name: account.broker_id for name, account in accounts.items()}
     paths = _paths(wanted, shares)
-    _require_size({f"{path}lot_multiplier": share.lot_multiplier for path, share in paths.items()}, basket, now)
+    sizes = {f"{path}lot_multiplier": size_of(share) for path, share in paths.items()}
+    _require_size(sizes, basket, now)
     _require_linked(brokers, paths)
     kept = {each.client_id: each.allocation_id for each in was.allocations}
     allocations = tuple(
