@@ -14,6 +14,7 @@ from quantleap.services.retries import BACKOFF_S, PACED_S, SPREAD, Retries
 from quantleap.services.shard import serve
 from tests.engine import Behaviour, FakeZebu, Store, T, a_desk, an_errand, play
 from tests.unit.shards import WARM, a_store, run, states
+from tests.unit.test_shard_exits import EXIT, after_entry
 from tests.unit.test_shard_silence import again, dies_after
 
 SECOND = timedelta(seconds=1)
@@ -141,3 +142,46 @@ def test_an_account_of_two_shards_is_noted_once_for_each() -> None:
         play(lambda: serve(a_desk(store, broker), an_errand(attempt=attempt)), WARM + attempt * 40 * SECOND)  # noqa: B023 - played at once
 
     assert store.joined == {"C0": {"sub_0#alloc_0"}, "C1": {"sub_1#alloc_1"}}
+
+
+def most_within(broker: FakeZebu, seconds: int) -> int:
+    arrivals = sorted(broker.arrivals)
+    return max(bisect_left(arrivals, at + seconds * SECOND) - number for number, at in enumerate(arrivals))
+
+
+def test_an_exit_seconds_after_the_entry_counts_what_the_entry_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A halt squares off what was opened 15 s ago, at a broker that takes six orders a minute."""
+    monkeypatch.setattr(Zebu, "capability", Zebu.capability.model_copy(update={"orders": Budget((Pace(6, 60),))}))
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker, keep=True)
+    soon = T + 15 * SECOND
+    errand = an_errand(run_id=EXIT, closes=an_errand().run_id, boundary=soon, ends=soon + 200 * SECOND)
+
+    report = play(lambda: serve(a_desk(store, broker), errand), soon - 12 * SECOND).report
+
+    assert report.counts == {"filled": 4}
+    assert most_within(broker, 60) == 6
+    assert broker.arrivals[4] == soon
+
+
+def test_an_exit_that_has_no_room_left_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Zebu, "capability", Zebu.capability.model_copy(update={"orders": Budget((Pace(4, 60),))}))
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker, keep=True)
+    soon = T + 15 * SECOND
+    errand = an_errand(run_id=EXIT, closes=an_errand().run_id, boundary=soon, ends=soon + 200 * SECOND)
+
+    assert play(lambda: serve(a_desk(store, broker), errand), soon - 12 * SECOND).report.counts == {"filled": 4}
+
+    assert T + 60 * SECOND <= broker.arrivals[4] < T + 61 * SECOND
+
+
+def test_a_successor_counts_what_its_predecessor_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Zebu, "capability", Zebu.capability.model_copy(update={"orders": Budget((Pace(3, 30),))}))
+    store, broker = Store(), FakeZebu()
+    dies_after(store, broker, 2)
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1, ends=T + 200 * SECOND)), T + SECOND)
+
+    assert len(broker.arrivals) == 4
+    assert most_within(broker, 29) == 3

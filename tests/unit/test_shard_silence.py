@@ -26,6 +26,7 @@ def dies_after(store: Store, broker: FakeZebu, orders: int, users: int = 1) -> N
         fresh = a_store(users)
         vars(store).update(vars(fresh))
         broker.orders.clear()
+        broker.arrivals.clear()
         alive = survive(lambda: serve(a_desk(store, broker, Power(cut_at)), an_errand()), WARM)  # noqa: B023 - at once
         if store.tickets and len(broker.orders) == orders:
             assert not alive

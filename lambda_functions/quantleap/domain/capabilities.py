@@ -168,7 +168,7 @@ class Capability(Model):
     `slices` is how many orders the broker cuts a large one into when asked, 0 when it does not. One quote request may
     name `quotes_at_once` instruments, one margin request `margin_at_once` orders; without `quote_depth` the last
     price stands for bid and ask too. `admits` is how many orders of all our users together it takes, None where it
-    sets no such limit.
+    sets no such limit. Where it `signs_time`, a request carries when it was made and is no good later.
     """
 
     broker_id: str
@@ -190,6 +190,7 @@ class Capability(Model):
     kill_switch: bool
     master_needs_session: bool
     admits: Pace | None = None
+    signs_time: bool = False
     unconfirmed: tuple[str, ...] = ()
 
     def admission_wait_s(self, turn: int, orders: int) -> int:

@@ -4,7 +4,7 @@ Only what a ticket's own orders hold is closed, never an account's net position.
 """
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 
 from quantleap.domain.contracts import Index
@@ -22,6 +22,7 @@ from quantleap.domain.execution import (
     Ticket,
 )
 from quantleap.domain.halts import Trade
+from quantleap.domain.ids import boundary_of
 from quantleap.domain.market import NO_QUOTE, Snapshot
 from quantleap.domain.market_data import MarketData
 from quantleap.domain.partner import Tenant
@@ -126,6 +127,16 @@ class Claim(NamedTuple):
     def tickets(self) -> tuple[Ticket, ...]:
         """All of them."""
         return (self.entry, *self.earlier)
+
+    @property
+    def sends(self) -> list[datetime]:
+        """When their orders left, oldest first; where a worker died, the boundary stands for what nobody noted."""
+        return sorted(
+            boundary_of(ticket.run_id) + timedelta(milliseconds=float(intent.sent_after_ms or 0))
+            for ticket in self.tickets
+            for intent in ticket.intents
+            if intent.sent
+        )
 
     def with_earlier(self, ticket: Ticket) -> Self:
         """The claim with one more of them."""

@@ -108,7 +108,12 @@ def _hashed(word: str, text: str) -> str:
 
 def day_of(run: str) -> date:
     """The day in India of a run's boundary, as its id says."""
-    return datetime.strptime(run.split("_")[1], "%Y%m%dT%H%M%S").date()  # noqa: DTZ007 - of India, as written
+    return boundary_of(run).date()
+
+
+def boundary_of(run: str) -> datetime:
+    """A run's boundary, as its id says."""
+    return datetime.strptime(run.split("_")[1], "%Y%m%dT%H%M%S").replace(tzinfo=IST)
 
 
 def order_tag(intent_id: str) -> str:

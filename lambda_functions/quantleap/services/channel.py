@@ -26,12 +26,17 @@ ANSWER_TIMEOUT_S = 5.0
 """After this long an answer is not worth waiting for: the order book knows."""
 
 
+FRESH_S = 5.0
+"""A request that carries the time it was made at is made anew when it is older: no broker says how old it may be."""
+
+
 @dataclass(eq=False)
 class Channel:
     """The connections of an account, and every request it will send, already in bytes.
 
     The book may lie on another host than the orders go to; then it has a line of its own. The account's limits are
-    divided among all that `share` it at the boundary. `session_died` once a broker has said so.
+    divided among all that `share` it at the boundary, and what left `before` counts too: in the entry that an exit
+    closes, or from a worker that died. `session_died` once a broker has said so.
     """
 
     broker: Broker
@@ -42,18 +47,34 @@ class Channel:
     timer: Timer
     boundary_ns: int
     share: Share = field(default_factory=Share)
+    before_s: Sequence[float] = ()
     session_died: bool = False
     payloads: dict[str, bytes] = field(default_factory=dict)
     book_payload: bytes = b""
+    prepared_s: float = 0.0
     acted_s: list[float] = field(default_factory=list)
     read_s: list[float] = field(default_factory=list)
 
     def prepare(self, intents: Iterable[Intent]) -> None:
         """Turn every intent into the bytes of its request, so that nothing is left to compute."""
-        for intent in intents:
-            request = self.broker.place(self.session, order_request(intent))
-            self.payloads[intent.intent_id] = self.lines.prepare(request)
-        self.book_payload = self.lines.prepare(self.broker.order_book(self.session))
+        self.payloads |= {intent.intent_id: self._order(intent) for intent in intents}
+        self.book_payload = self._look()
+        self.prepared_s = self._now_s()
+
+    def freshen(self, intents: Iterable[Intent]) -> None:
+        """Prepare again what carries the time it was prepared at."""
+        if self.broker.capability.signs_time:
+            self.prepare(intents)
+
+    def _order(self, intent: Intent) -> bytes:
+        return self.lines.prepare(self.broker.place(self.session, order_request(intent)))
+
+    def _look(self) -> bytes:
+        return self.lines.prepare(self.broker.order_book(self.session))
+
+    @property
+    def _stale(self) -> bool:
+        return self.broker.capability.signs_time and self._now_s() > self.prepared_s + FRESH_S
 
     async def connect(self) -> None:
         """Open early; a broker that is down now may be up at the boundary, so the first send tries again."""
@@ -70,12 +91,12 @@ class Channel:
 
     async def ready(self) -> None:
         """Come back when the limits let an order leave and the line is open; raises `NotSent`."""
-        await self._keep_pace(self.broker.capability.orders, self.acted_s)
+        await self._keep_pace(self.broker.capability.orders, self.acted_s, self.before_s)
         await self.line.open()
 
     def write(self, intent: Intent) -> Awaitable[Answer]:
         """Send an order now; raises `NotSent` before the first byte."""
-        answer = self.line.write(self.payloads[intent.intent_id])
+        answer = self.line.write(self._order(intent) if self._stale else self.payloads[intent.intent_id])
         self.acted_s.append(self._now_s())
         return answer
 
@@ -87,13 +108,12 @@ class Channel:
 
     async def cancel(self, intent: Intent, allowed: Callable[[], Awaitable[None]]) -> None:
         """Take a resting order back as soon as `allowed` comes back; whether it worked, the book says."""
-        request = self.broker.cancel(self.session, intent.order_id or "", order_request(intent))
-        payload, retries = self.lines.prepare(request), Retries(f"{intent.intent_id}/cancel")
+        retries = Retries(f"{intent.intent_id}/cancel")
         while True:
             try:
                 await self.ready()
                 await allowed()
-                await self._cancel(payload)
+                await self._cancel(intent)
             except BrokerFailure as failure:
                 wait = retries.wait_s(failure) if failure.retry else None
                 if wait is None:
@@ -102,8 +122,9 @@ class Channel:
             else:
                 return
 
-    async def _cancel(self, payload: bytes) -> None:
-        answer = self.line.write(payload)
+    async def _cancel(self, intent: Intent) -> None:
+        request = self.broker.cancel(self.session, intent.order_id or "", order_request(intent))
+        answer = self.line.write(self.lines.prepare(request))
         self.acted_s.append(self._now_s())
         heard = await self._heard(answer, self.line)
         with self._minding():
@@ -113,7 +134,7 @@ class Channel:
         """The day's orders as they are now; raises a `BrokerFailure`."""
         await self._keep_pace(Budget(self.broker.capability.reads), self.read_s)
         await self.book_line.open()
-        answer = self.book_line.write(self.book_payload)
+        answer = self.book_line.write(self._look() if self._stale else self.book_payload)
         self.read_s.append(self._now_s())
         heard = await self._heard(answer, self.book_line)
         with self._minding():
@@ -130,10 +151,10 @@ class Channel:
             line.close()  # its answer would be taken for the next one's
             raise
 
-    async def _keep_pace(self, budget: Budget, done_s: Sequence[float]) -> None:
+    async def _keep_pace(self, budget: Budget, done_s: Sequence[float], before_s: Sequence[float] = ()) -> None:
         """Wait until the limits for one account, or its part of them, let another call leave."""
         now_s = self._now_s()
-        wait_s = budget.wait_s(done_s, now_s, self.share.of)
+        wait_s = budget.wait_s([*before_s, *done_s], now_s, self.share.of)
         if not done_s and self.share.place:
             wait_s = self.boundary_ns / NS + budget.begins_s(self.share.place) - now_s
         await asyncio.sleep(max(0.0, wait_s))

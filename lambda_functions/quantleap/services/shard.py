@@ -86,7 +86,7 @@ async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Seque
 async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> Warm:
     """Everything that can be done before the boundary: tickets stored, tokens unlocked, connections open."""
     decision = await asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id)
-    drafts = await _drafts(desk, errand, decision)
+    drafts, before = await _drafts(desk, errand, decision)
     names = {name(ticket) for ticket in drafts if errand.closes or not ticket.settled}
     unlocked_at = from_ns(desk.timer.now_ns())
     accounts, sessions = await asyncio.gather(
@@ -96,6 +96,8 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     ready = [_untold(roster.checked(desk, t, accounts, sessions, hours), errand) for t in drafts]
     tickets = await _stored(desk, errand, [t.served_under(lease.token) for t in ready])
     traders = _traders(desk, errand, tickets, sessions, lookout, lease)
+    for trader in traders:
+        trader.channel.before_s = before.get(trader.ticket.name, ())
     joining = asyncio.to_thread(_join, desk, errand, [trader.ticket for trader in traders])
     await asyncio.gather(joining, *map(_connect, traders))
     trading = {trader.ticket.name for trader in traders}
@@ -141,12 +143,16 @@ async def _connect(trader: Trader) -> None:
         await trader.channel.connect()
 
 
-async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Sequence[Ticket]:
+async def _drafts(
+    desk: Desk, errand: Errand, decision: Decision
+) -> tuple[Sequence[Ticket], Mapping[str, Sequence[float]]]:
+    """Every ticket as it is before the account is looked at, and of an exit when orders left before it, by name."""
     if errand.closes is None:
-        return await asyncio.to_thread(roster.entries, desk, errand, decision)
+        return await asyncio.to_thread(roster.entries, desk, errand, decision), {}
     claims = await asyncio.to_thread(roster.claims, desk, errand)
     seen = await look_again(desk, errand, claims)
-    return await asyncio.to_thread(roster.exits, desk, errand, decision, seen)
+    before = {claim.entry.name: [at.timestamp() for at in claim.sends] for claim in seen}
+    return await asyncio.to_thread(roster.exits, desk, errand, decision, seen), before
 
 
 def _untold(ticket: Ticket, errand: Errand) -> Ticket:
@@ -245,6 +251,7 @@ async def _last_look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -
     for trader in warm.traders:
         with _ending(trader):
             trader.among(shares.get(trader.ticket.name, Share()))
+            trader.channel.freshen(trader.pending)
 
 
 async def _look(desk: Desk, errand: Errand, warm: Warm, lookout: Lookout) -> None:

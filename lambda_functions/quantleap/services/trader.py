@@ -73,8 +73,10 @@ class Trader:
     def among(self, share: Share) -> None:
         """Leave the others of the account their part of its limits."""
         self.channel.share = share
-        first = self.channel.broker.capability.orders.begins_s(share.place)
-        self.opens_ns = max(self.opens_ns, self.boundary_ns + first * NS)
+        limits = self.channel.broker.capability.orders
+        free_s = limits.wait_s(self.channel.before_s, self.boundary_ns / NS, share.of)
+        first_s = max(limits.begins_s(share.place), free_s)
+        self.opens_ns = max(self.opens_ns, self.boundary_ns + int(first_s * NS))
 
     @property
     def pending(self) -> list[Intent]:
@@ -239,9 +241,15 @@ class Trader:
                 for wait in LOOKS_S:
                     await asyncio.sleep(wait)
                     if await self._recovered(belief):
+                        self._count_sent()
                         self._end_unhedged()
                         return
         self.give_up(UNREADABLE, State.UNKNOWN)
+
+    def _count_sent(self) -> None:
+        """What left before counts in the account's pace; when it left in the run nobody knows."""
+        sent = sum(intent.sent for intent in self.intents.values())
+        self.channel.before_s = [*self.channel.before_s, *[self.boundary_ns / NS] * sent]
 
     async def _recovered(self, belief: Belief) -> bool:
         """Whether it is known of every order if it was placed."""

@@ -2,7 +2,7 @@
 
 Wire facts as sent by the broker's own `breeze-connect` 1.0.69: compact JSON, all texts, also in the body of a GET.
 Every request is signed over its exact bytes, the app's secret and the time, so requests are made with a clock. How
-old a signature may be is not published: whoever prepares orders ahead can hand in a clock that runs ahead as far.
+old a signature may be is not published: what was prepared seconds ago is made anew before it leaves (`signs_time`).
 """
 
 import hashlib
@@ -71,6 +71,7 @@ CAPABILITY = Capability(
     static_ip=StaticIp.PER_CLIENT,
     kill_switch=False,
     master_needs_session=False,
+    signs_time=True,
     unconfirmed=("tag", "orders", "reads"),
 )
 
