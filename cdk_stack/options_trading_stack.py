@@ -102,7 +102,7 @@ class OptionsTradingStack(Stack):
                 "address-not-allowed": self.timer.address_refused,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,
-                "lot-sizes-differ": self.masters.different_lots,
+                "contract-terms-differ": self.masters.different_terms,
                 "trading-calendar-ends": self.rehearsals.calendar_ends,
                 # Not the authorizer's errors: it turns every wrong key away by raising one.
                 "api-failed": self.partner_api.api.metric_server_error(),

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from quantleap.domain.account import Session
-from quantleap.domain.broker import Answer, BrokerFailure, Instrument, Request
+from quantleap.domain.broker import Answer, BrokerFailure, Catalogue, Instrument, Request
 from quantleap.domain.contracts import TICK, Contract, Index, Right, lot_size
 from quantleap.domain.instruments import Master
 
@@ -61,6 +61,7 @@ class ListingBroker:
     lists: list[Mapping[Contract, Instrument] | BrokerFailure]
     name: str = "zebu"
     needs_session: bool = False
+    odd: int = 0
     asked_with: list[Session | None] = field(default_factory=list)
 
     @property
@@ -71,11 +72,11 @@ class ListingBroker:
         self.asked_with.append(session)
         return Request("GET", "https://broker.example", "/list", {}, b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
         if isinstance(shown, BrokerFailure):
             raise shown
-        return shown
+        return Catalogue(shown, self.odd)
 
 
 class FakeMasterStore:

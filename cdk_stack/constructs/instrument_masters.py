@@ -20,7 +20,7 @@ READERS = ("instrument-masters", "precision-timer-decide", "rehearsal")
 """Functions that examine lists, and say so in their logs."""
 
 REFUSED = "instrument master refused"
-DIFFERENT_LOTS = "lot sizes differ"
+DIFFERENT_TERMS = "contract terms differ"
 
 
 class InstrumentMasters(Construct):
@@ -31,7 +31,7 @@ class InstrumentMasters(Construct):
         self._prefix = prefix
         self._functions = functions
         self.refused = self._count("Refused", REFUSED)
-        self.different_lots = self._count("DifferentLots", DIFFERENT_LOTS)
+        self.different_terms = self._count("DifferentTerms", DIFFERENT_TERMS)
         scheduler.Schedule(
             self,
             "Mornings",

@@ -1,20 +1,21 @@
 """The mornings' look at brokers' lists, and what is made of its findings."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from quantleap.domain.contracts import Index
-from quantleap.domain.instruments import Finding, Flaw, LotSizes
+from quantleap.domain.instruments import Doubt, Finding, Flaw, Term
 from quantleap.runtime import engine
 from tests.infrastructure.template import Template, text
 
 DAY = date(2026, 11, 23)
 FINDINGS = {
     "InstrumentMastersRefused": Finding("zebu", DAY, Flaw.EMPTY, "0 contracts", stands_in=True),
-    "InstrumentMastersDifferentLots": Finding(
-        "zebu", DAY, None, "", stands_in=False, lot_sizes=(LotSizes(Index.NIFTY, DAY, ours=65, theirs=75),)
+    "InstrumentMastersDifferentTerms": Finding(
+        "zebu", DAY, None, "", stands_in=False, doubts=(Doubt(Index.NIFTY, DAY, Term.LOT_SIZE, Decimal(75)),)
     ),
 }
 

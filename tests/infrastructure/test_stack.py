@@ -274,7 +274,7 @@ def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(dev: Template
         "instrument-masters-failed",
         "instrument-master-refused",
         "address-not-allowed",
-        "lot-sizes-differ",
+        "contract-terms-differ",
         "trading-calendar-ends",
         "event-not-delivered",
         "events-late",

@@ -64,7 +64,7 @@ class Desk:
 
     def list_of_today(self) -> Mapping[Contract, Instrument]:
         session = self.session if self.broker.capability.master_needs_session else None
-        return self.broker.instruments(self.http.send(self.broker.master(session)))
+        return self.broker.instruments(self.http.send(self.broker.master(session))).contracts
 
     def ask[T](self, request: Callable[..., Request], read: Callable[[Answer], T], *args: Any) -> T:
         return read(self.http.send(request(self.session, *args)))

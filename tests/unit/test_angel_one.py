@@ -310,7 +310,7 @@ def test_strikes_and_ticks_of_the_list_are_in_paise() -> None:
     share = ROW | {"name": "RELIANCE", "exch_seg": "NSE", "instrumenttype": "", "expiry": "", "strike": "-1.000000"}
     sensex = ROW | {"name": "SENSEX", "exch_seg": "BFO"}
 
-    listed = ANGEL.instruments(Answer(200, {}, json.dumps([share, sensex, ROW]).encode()))
+    listed = ANGEL.instruments(Answer(200, {}, json.dumps([share, sensex, ROW]).encode())).contracts
 
     assert ANGEL.master().base_url == "https://margincalculator.angelbroking.com"
     assert listed == {CALL: ORDER.instrument}

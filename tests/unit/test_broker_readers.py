@@ -364,3 +364,103 @@ def test_no_secret_of_a_login_shows_in_a_failure(broker: Broker, recorded: dict[
         assert token not in repr(broker.session(answer, LOGIN, AT))
     for name in ("placed", "money", "required"):
         assert token not in str(outcome(readers(broker)[name], answer))
+
+
+def listing_line(name: str, number: int) -> Any:
+    """A sound line of a broker's list: one NIFTY call of many."""
+    strike, symbol, token = 25000 + 50 * number, f"NIFTY{number}CE", str(40_000 + number)
+    match name:
+        case "zerodha" | "mstock":
+            return [token, token, symbol, "NIFTY", "0", "2026-12-01", str(strike), "0.05", "65", "CE", "NFO-OPT", "NFO"]
+        case "zebu":
+            return ["NFO", token, "65", "NIFTY", symbol, "01-DEC-2026", "OPTIDX", "CE", f"{strike}.00", "0.05", ""]
+        case "icici_direct":
+            cells = [token, "OPTIDX", "NIFTY", "OPTION", "01-Dec-2026", str(strike), "CE"]
+            return [*cells, *["0"] * 20, "65", "5", "NIFTY 50", "NIFTY 50"]
+        case "angel_one":
+            paise = {"strike": f"{strike * 100}.000000", "tick_size": "5.000000", "expiry": "01DEC2026"}
+            names = {"symbol": symbol, "token": token, "name": "NIFTY", "lotsize": "65"}
+            return {**paise, **names, "instrumenttype": "OPTIDX", "exch_seg": "NFO"}
+        case "upstox":
+            sizes: dict[str, Any] = {
+                "strike_price": strike,
+                "tick_size": 5.0,
+                "lot_size": 65,
+                "freeze_quantity": 1800.0,
+            }
+            names = {"trading_symbol": symbol, "instrument_key": token, "underlying_symbol": "NIFTY"}
+            return {**sizes, **names, "segment": "NSE_FO", "instrument_type": "CE", "expiry": 1796083199000}
+        case _:
+            sizes = {"strike": str(strike), "tick": "0.05", "lot": 65, "freeze": 1800}
+            names = {"symbol": symbol, "token": token, "index": "NIFTY", "right": "CE"}
+            return {**sizes, **names, "expiry": "2026-12-01", "exchange": "NFO"}
+
+
+KITE_HEAD = (
+    "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
+    "instrument_type,segment,exchange"
+)
+ZEBU_HEAD = "Exchange,Token,LotSize,Symbol,TradingSymbol,Expiry,Instrument,OptionType,StrikePrice,TickSize,"
+
+CELLS: dict[str, tuple[Any, ...]] = {
+    "zerodha": (5, 6, 7, 8),
+    "mstock": (5, 6, 7, 8),
+    "zebu": (5, 8, 9, 2),
+    "icici_direct": (4, 5, 28, 27),
+    "angel_one": ("expiry", "strike", "tick_size", "lotsize"),
+    "upstox": ("expiry", "strike_price", "tick_size", "lot_size"),
+    "simulated": ("expiry", "strike", "tick", "lot"),
+}
+"""Where a list has a contract's day, strike, tick and lot."""
+
+
+def a_list(name: str, lines: list[Any]) -> Answer:
+    """Those lines as the broker's file."""
+    if isinstance(lines[0], dict):
+        whole = {"result": lines} if name == "simulated" else lines
+        return Answer(200, {}, json.dumps(whole).encode())
+    text = "\n".join(",".join(line) for line in lines)
+    if name in {"zerodha", "mstock"}:
+        return Answer(200, {}, f"{KITE_HEAD}\n{text}\n".encode())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("FONSEScripMaster.txt", f"{ZEBU_HEAD}\n{text}\n" if name == "zebu" else f"{text}\n")
+    return Answer(200, {}, packed.getvalue())
+
+
+def spoilt(name: str, number: int, cell: int, odd: str) -> Any:
+    line = listing_line(name, number)
+    line[CELLS[name][cell]] = odd
+    return line
+
+
+@pytest.mark.parametrize("odd", ["", "nan", "NaN", "Infinity", "1e999", "9" * 5000, "-5", "abc"])
+@pytest.mark.parametrize("cell", range(4))
+def test_an_odd_line_among_hundreds_costs_that_line_and_is_counted(broker: Broker, cell: int, odd: str) -> None:
+    sound = [listing_line(broker.name, number) for number in range(100)]
+    lines = [*sound[:50], spoilt(broker.name, 500, cell, odd), *sound[50:]]
+
+    read = broker.instruments(a_list(broker.name, lines))
+
+    assert (len(read.contracts), read.odd) == (100, 1)
+    assert read.contracts == broker.instruments(a_list(broker.name, sound)).contracts
+    assert {(each.lot_size, each.tick) for each in read.contracts.values()} == {(65, Decimal("0.05"))}
+
+
+def test_two_lines_of_one_contract_that_differ_are_both_left_out(broker: Broker) -> None:
+    lines = [listing_line(broker.name, number) for number in range(100)]
+    twice, again = (spoilt(broker.name, 7, 3, lot) for lot in ("65", "650"))
+
+    assert broker.instruments(a_list(broker.name, [*lines, twice])).odd == 0
+    read = broker.instruments(a_list(broker.name, [*lines, again]))
+    assert (len(read.contracts), read.odd) == (99, 1)
+
+
+@pytest.mark.parametrize("cell", range(4))
+def test_a_list_of_which_more_than_a_twentieth_is_odd_is_not_used(broker: Broker, cell: int) -> None:
+    sound = [listing_line(broker.name, number) for number in range(95)]
+    odd = [spoilt(broker.name, 500 + number, cell, "nan") for number in range(6)]
+
+    assert broker.instruments(a_list(broker.name, sound + odd[:5])).odd == 5
+    with pytest.raises(Unknown, match="6 odd lines"):
+        broker.instruments(a_list(broker.name, sound + odd))

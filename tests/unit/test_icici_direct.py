@@ -374,7 +374,7 @@ def a_master(text: str, name: str = "FONSEScripMaster.txt") -> Answer:
 
 
 def test_the_list_gives_index_options_by_the_places_of_their_columns() -> None:
-    listed = ICICI.instruments(a_master(HEAD + FUTURE + NIFTY + SHARE + BANK + NEXT))
+    listed = ICICI.instruments(a_master(HEAD + FUTURE + NIFTY + SHARE + BANK + NEXT)).contracts
 
     assert ICICI.master().base_url == "https://directlink.icicidirect.com"
     assert listed[CALL] == ORDER.instrument
@@ -383,7 +383,7 @@ def test_the_list_gives_index_options_by_the_places_of_their_columns() -> None:
 
 
 def test_an_order_names_the_underlying_as_the_list_does() -> None:
-    bank = ICICI.instruments(a_master(HEAD + BANK))[PUT]
+    bank = ICICI.instruments(a_master(HEAD + BANK)).contracts[PUT]
     fields = json.loads(ICICI.place(SESSION, ORDER._replace(instrument=bank)).body)
 
     named = [fields[name] for name in ("stock_code", "expiry_date", "right", "strike_price")]

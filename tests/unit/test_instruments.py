@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from quantleap.domain.broker import Instrument, SessionExpired, Unknown
 from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.errors import Unavailable
-from quantleap.domain.instruments import Finding, Flaw, LotSizes, Master, flaw_of, living, stand_in, unlike_ours
+from quantleap.domain.instruments import Doubt, Finding, Flaw, Master, Term, doubted, doubts, flaw_of, living, stand_in
 from quantleap.domain.sessions import AlwaysOpen, CalendarExhausted, TradingCalendar
 from quantleap.services import instruments
 from quantleap.services.instruments import GIVEN_UP_FOR, DailyMasters, Outcome
@@ -95,14 +96,45 @@ class TestStandingIn:
         assert stand_in(None, Flaw.EMPTY, MONDAY, FRIDAY) is None
 
 
-def test_lot_sizes_unlike_our_table_are_named_by_series() -> None:
-    listed = a_listing([Index.NIFTY], lot_size=75) | a_listing([Index.BANKNIFTY])
+def test_what_a_list_says_beyond_our_dated_facts_is_named_by_series() -> None:
+    listed = a_listing([Index.NIFTY], lot_size=75) | a_listing([Index.BANKNIFTY], freeze_quantity=600)
 
-    found = unlike_ours(listed)
+    found = doubts(listed, MONDAY)
 
-    assert found[0] == LotSizes(Index.NIFTY, MONDAY, ours=65, theirs=75)
+    assert found[0] == Doubt(Index.NIFTY, MONDAY, Term.LOT_SIZE, Decimal(75))
     assert {each.index for each in found} == {Index.NIFTY}
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "term"),
+    [
+        ({}, None),
+        ({"lot_size": 650}, Term.LOT_SIZE),
+        ({"lot_size": 130}, Term.LOT_SIZE),
+        ({"lot_size": 1}, Term.LOT_SIZE),
+        ({"tick": Decimal("0.01")}, None),
+        ({"tick": Decimal("0.25")}, None),
+        ({"tick": Decimal("0.30")}, Term.TICK),
+        ({"tick": Decimal(5)}, Term.TICK),
+        ({"tick": Decimal(100)}, Term.TICK),
+        ({"tick": Decimal("0.0005")}, Term.TICK),
+        ({"tick": Decimal("0.055")}, Term.TICK),
+        ({"tick": Decimal("NaN")}, Term.TICK),
+        ({"tick": Decimal("Infinity")}, Term.TICK),
+        ({"tick": Decimal(0)}, Term.TICK),
+        ({"freeze_quantity": None}, None),
+        ({"freeze_quantity": 18_000}, None),
+        ({"freeze_quantity": 901}, None),
+        ({"freeze_quantity": 899}, Term.FREEZE_QUANTITY),
+        ({"freeze_quantity": 65}, Term.FREEZE_QUANTITY),
+        ({"freeze_quantity": 64}, Term.FREEZE_QUANTITY),
+    ],
+)
+def test_what_a_list_may_say_of_a_nifty_option(change: dict[str, Any], term: Term | None) -> None:
+    [instrument, *_] = a_listing([Index.NIFTY], **change).values()
+
+    assert doubted(instrument, MONDAY) is term
 
 
 class Morning:
@@ -185,13 +217,18 @@ class TestMornings:
 
         assert [each.flaw for each in morning.told] == [Flaw.UNREADABLE, Flaw.EMPTY]
 
-    def test_lot_sizes_of_the_broker_count_and_are_told_where_they_differ(self) -> None:
+    def test_lot_sizes_unlike_ours_are_told_before_anybody_trades(self) -> None:
         morning = Morning(a_listing([Index.NIFTY], lot_size=75))
 
         assert morning.refresh() is Outcome.FRESH
-        assert {each.lot_size for each in morning.masters.master(morning.broker, MONDAY).values()} == {75}
         assert [each.flaw for each in morning.told] == [None]
-        assert morning.told[0].lot_sizes[0].theirs == 75
+        assert morning.told[0].doubts[0] == Doubt(Index.NIFTY, MONDAY, Term.LOT_SIZE, Decimal(75))
+
+    def test_lines_that_were_left_out_are_told_with_their_number(self) -> None:
+        morning = Morning(a_listing([Index.NIFTY]), odd=3)
+
+        assert morning.refresh() is Outcome.FRESH
+        assert [(each.flaw, each.doubts, each.odd) for each in morning.told] == [(None, (), 3)]
 
     def test_a_list_shown_to_who_is_logged_in_waits_for_somebody(self) -> None:
         morning = Morning(a_listing(), needs_session=True)

@@ -88,3 +88,30 @@ def test_a_feed_that_fails_or_is_not_there_is_no_market() -> None:
     assert refusal(answering(ANSWER, status=502)) == "market_feed_failed"
     assert refusal(Answering(NotSent("refused"))) == "market_feed_failed"
     assert refusal(answering(ANSWER), url=None) == "no_market_feed"
+
+
+def chain_of(*odd: dict[str, Any]) -> dict[str, Any]:
+    """A hundred sound rows, and others."""
+    return {**ANSWER, "chain": [*({**LINE, "strike": str(20_000 + 50 * n)} for n in range(100)), *odd]}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"bid": "NaN"}, {"ask": "1e999"}, {"last": "9" * 5000}, {"strike": "Infinity"}, {"bid": None}, {"right": "X"}],
+)
+def test_an_odd_row_among_a_hundred_costs_that_row(odd: dict[str, Any]) -> None:
+    row = {**LINE, "strike": "31000", **odd}
+
+    sound = HttpMarketFeed(answering(chain_of()), "http://feed").snapshot(Index.NIFTY, EXPIRY)
+
+    assert HttpMarketFeed(answering(chain_of(row)), "http://feed").snapshot(Index.NIFTY, EXPIRY) == sound
+    assert refusal(answering(chain_of(*[row] * 6))) == "market_feed_failed"
+
+
+def test_two_rows_of_one_option_that_differ_are_both_left_out() -> None:
+    again = {**LINE, "strike": "20050", "ask": "4000"}
+
+    seen = HttpMarketFeed(answering(chain_of(again)), "http://feed").snapshot(Index.NIFTY, EXPIRY)
+
+    assert len(seen.chain) == 99
+    assert (Decimal(20_050), Right.CE) not in seen.chain

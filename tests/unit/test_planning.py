@@ -20,7 +20,7 @@ from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.planning import decide, expiries, shard, tickets
 from quantleap.domain.sessions import TradingCalendar
 from quantleap.domain.sizing import Size, excesses
-from quantleap.domain.strikes import AtmStrike, FixedStrike
+from quantleap.domain.strikes import AtmStrike, FixedStrike, PercentStrike
 from quantleap.domain.subscription import Allocation
 from quantleap.domain.trading import Side
 from tests.builders import a_basket, a_strategy
@@ -86,17 +86,66 @@ def one_ticket(multiplier: str = "1", cap: int | None = None) -> Ticket:
     return ticket
 
 
-def test_a_freeze_quantity_lowered_since_our_table_was_written_is_the_brokers() -> None:
-    master = {contract: each._replace(freeze_quantity=1300) for contract, each in a_master().items()}
+def at_mstock() -> Seat:
+    seat = a_seat("30")
+    return seat._replace(
+        tenant="mstock#test", allocations=(seat.allocations[0].model_copy(update={"broker_id": "mstock"}),)
+    )
 
-    assert {order.freeze_quantity for order in decided(a_basket(), master).orders} == {1300}
+
+def beside(**change: Any) -> tuple[Ticket, Ticket]:
+    """Tickets of the same seat at a venue with a sound list, and at one whose list says something else."""
+    odd = {contract: each._replace(**change) for contract, each in a_master().items()}
+    decision = decide_with({VENUE: a_master(), "mstock#test": odd})
+    ((sound,), (other,)) = (tickets(decision, seat, 0) for seat in (a_seat("30"), at_mstock()))
+    return sound, other
 
 
-@pytest.mark.parametrize("odd", [None, 0, 64])
-def test_a_freeze_quantity_below_a_single_lot_is_not_believed(odd: int | None) -> None:
-    master = {contract: each._replace(freeze_quantity=odd) for contract, each in a_master().items()}
+def orders_of(ticket: Ticket) -> list[tuple[int, Decimal]]:
+    return [(each.quantity, each.limit_price) for each in ticket.intents]
 
-    assert {order.freeze_quantity for order in decided(a_basket(), master).orders} == {1800}
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tick": Decimal(100)},
+        {"tick": Decimal(5)},
+        {"tick": Decimal("NaN")},
+        {"tick": Decimal("Infinity")},
+        {"tick": Decimal(0)},
+        {"freeze_quantity": 65},
+        {"freeze_quantity": 64},
+        {"lot_size": 650},
+        {"lot_size": 6500},
+        {"lot_size": 0},
+    ],
+)
+def test_what_one_list_says_beyond_reason_takes_that_venue_out_and_no_other(change: dict[str, Any]) -> None:
+    (alone,) = tickets(decided(a_basket()), a_seat("30"), 0)
+
+    sound, other = beside(**change)
+
+    assert orders_of(sound) == orders_of(alone)
+    assert (other.skipped, other.intents) == ("contract_terms_in_doubt", ())
+
+
+@pytest.mark.parametrize(("freeze", "slices"), [(1300, [1300, 650]), (1301, [1300, 650]), (None, [1755, 195])])
+def test_a_freeze_quantity_counts_at_the_venue_that_says_it(freeze: int | None, slices: list[int]) -> None:
+    sound, other = beside(freeze_quantity=freeze)
+
+    assert [quantity for quantity, _ in orders_of(sound)] == [1755, 195] * 4
+    assert [quantity for quantity, _ in orders_of(other)] == slices * 4
+
+
+def test_a_strike_that_one_list_alone_has_moves_nobody() -> None:
+    slip = Contract(Index.NIFTY, EXPIRY, Decimal(26013), Right.CE)
+    listed = a_master()
+    odd = listed | {slip: listed[Contract(Index.NIFTY, EXPIRY, Decimal(26000), Right.CE)]._replace(contract=slip)}
+    legs = (Leg(side=Side.BUY, right=Right.CE, strike=PercentStrike(percent=Decimal(0))),)
+    basket = a_basket(strategies=(a_strategy(legs=legs),))
+
+    for masters in ({VENUE: listed, "mstock#test": odd}, {VENUE: listed}):
+        assert [order.contract.strike for order in decide_with(masters, basket).orders] == [26000]
 
 
 def test_a_strike_is_named_by_its_rule_and_taken_from_the_list() -> None:
@@ -145,12 +194,9 @@ def test_a_venue_whose_list_makes_no_sense_does_not_list_the_contract(broken: di
 def test_each_venue_has_the_price_on_its_own_tick() -> None:
     coarse = {contract: each._replace(tick=Decimal("0.25")) for contract, each in a_master().items()}
     decision = decide_with({VENUE: a_master(), "mstock#test": coarse})
-    at_mstock = a_seat()._replace(tenant="mstock#test")
-    at_mstock = at_mstock._replace(allocations=(at_mstock.allocations[0].model_copy(update={"broker_id": "mstock"}),))
-
     limits = [
         {(each.side, each.limit_price) for each in tickets(decision, seat, 0)[0].intents}
-        for seat in (a_seat(), at_mstock)
+        for seat in (a_seat(), at_mstock())
     ]
 
     assert limits == [
@@ -205,24 +251,23 @@ def test_slices_are_whole_lots_under_freeze_and_cap_and_add_up(multiplier: Decim
 
 
 @given(
-    lot=st.integers(1, 1800),
-    freeze=st.none() | st.integers(0, 5000),
+    freeze=st.none() | st.integers(900, 5000),
     multiplier=st.decimals(min_value="0.01", max_value="1000", places=2),
     cap=st.none() | st.integers(1, 1000),
 )
 def test_whatever_a_broker_lists_slices_add_up_and_are_whole_lots_the_exchange_takes(
-    lot: int, freeze: int | None, multiplier: Decimal, cap: int | None
+    freeze: int | None, multiplier: Decimal, cap: int | None
 ) -> None:
-    master = {contract: each._replace(freeze_quantity=freeze) for contract, each in a_master(lot).items()}
+    master = {contract: each._replace(freeze_quantity=freeze) for contract, each in a_master().items()}
     decision = decide_with({VENUE: master}, a_basket(strategies=(a_strategy(legs=a_strategy().legs[:1]),)))
 
     (ticket,) = tickets(decision, a_seat(str(multiplier), cap), 0)
 
     sizes = [intent.quantity for intent in ticket.intents]
-    most = min(1800, freeze if freeze and freeze >= lot else 1800, (cap or 1000) * lot)
-    assert sum(sizes) == max(1, int(multiplier)) * lot
-    assert all(0 < size <= most and size % lot == 0 for size in sizes)
-    assert len(sizes) == -(-sum(sizes) // (most // lot * lot))
+    most = min(1800, freeze or 1800, (cap or 1000) * 65)
+    assert sum(sizes) == max(1, int(multiplier)) * 65
+    assert all(0 < size <= most and size % 65 == 0 for size in sizes)
+    assert len(sizes) == -(-sum(sizes) // (most // 65 * 65))
 
 
 @given(lots=st.lists(st.integers(1, 50), min_size=1, max_size=8), multiplier=st.decimals("0.01", 1000, places=2))

@@ -250,7 +250,7 @@ def test_the_list_is_read() -> None:
     }
     put = Contract(Index.BANKNIFTY, date(2026, 12, 29), Decimal(58500), Right.PE)
 
-    assert PAPER.instruments(result([row])) == {
+    assert PAPER.instruments(result([row])).contracts == {
         put: Instrument(put, "NFO", "BANKNIFTY-20261229-58500-PE", "51234", 30, Decimal("0.05"), 600)
     }
 

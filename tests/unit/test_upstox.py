@@ -301,13 +301,13 @@ OTHERS = [
 def test_the_list_gives_index_options_with_ticks_in_rupees(packed: Callable[[bytes], bytes]) -> None:
     answer = Answer(200, {}, packed(json.dumps([*OTHERS, LISTED], indent=1).encode()))
 
-    assert UPSTOX.instruments(answer) == {CALL: INSTRUMENT}
+    assert UPSTOX.instruments(answer).contracts == {CALL: INSTRUMENT}
 
 
 def test_a_tick_in_rupees_stays_and_a_freeze_quantity_may_be_missing() -> None:
     row = LISTED | {"tick_size": 0.05, "freeze_quantity": None}
 
-    [listed] = UPSTOX.instruments(Answer(200, {}, json.dumps([row]).encode())).values()
+    [listed] = UPSTOX.instruments(Answer(200, {}, json.dumps([row]).encode())).contracts.values()
 
     assert (listed.tick, listed.freeze_quantity) == (Decimal("0.05"), None)
 

@@ -243,7 +243,7 @@ def test_the_master_gives_index_options_by_contract() -> None:
         "NFO,2,65,NIFTY,NIFTY24NOV26F,24-NOV-2026,FUTIDX,XX,0,0.05,\n"
     )
 
-    assert ZEBU.instruments(a_master(HEAD + rows)) == {CALL: ORDER.instrument}
+    assert ZEBU.instruments(a_master(HEAD + rows)).contracts == {CALL: ORDER.instrument}
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_the_list_of_contracts_needs_no_login_and_may_come_packed() -> None:
 
     assert "Authorization" not in ZERODHA.master().headers
     for body in (rows, gzip.compress(rows)):
-        assert ZERODHA.instruments(an_answer(body)) == {CALL: an_instrument(SYMBOL, "13116162")}
+        assert ZERODHA.instruments(an_answer(body)).contracts == {CALL: an_instrument(SYMBOL, "13116162")}
 
 
 def test_the_published_order_book_is_read() -> None:

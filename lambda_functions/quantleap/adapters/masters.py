@@ -104,7 +104,11 @@ def _listed(rows: list[list[Any]]) -> dict[Contract, Instrument]:
             Right(right_name),
             Decimal(tick_text),
         )
+        if not tick.is_finite():
+            raise ValueError("no tick")
         for strike, symbol, token in zip(map(Decimal, strikes), symbols, tokens, strict=True):
+            if not strike.is_finite():
+                raise ValueError("no strike")
             contract = Contract(index, expiry, strike, right)
             found[contract] = Instrument(contract, exchange, symbol, token, lot, tick, freeze)
     return found

@@ -302,6 +302,13 @@ class Instrument(NamedTuple):
     freeze_quantity: int | None = None
 
 
+class Catalogue(NamedTuple):
+    """A broker's list of contracts as it was read; `odd` lines of it could not be, and are left out."""
+
+    contracts: Mapping[Contract, Instrument]
+    odd: int = 0
+
+
 class OrderRequest(NamedTuple):
     """A day order in our words: a limit order, or with a trigger price a stop-limit order.
 
@@ -459,7 +466,7 @@ class Broker(Protocol):
     def master(self, session: Session | None = None) -> Request:
         """Ask for the list of today's option contracts; anybody's session does where one is needed."""
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list, index options only."""
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:

@@ -61,6 +61,7 @@ CODES: Mapping[str, Entry] = {
 
 OF_RUNS = frozenset(
     {
+        "contract_terms_in_doubt",
         "fenced",
         "instrument_master_unavailable",
         "legs_cancel_out",

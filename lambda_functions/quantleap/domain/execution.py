@@ -157,20 +157,22 @@ class Plan(Model):
 
 
 class Listing(Model):
-    """A contract at one broker."""
+    """A contract at one broker; `freeze_quantity` is None where its list does not say it."""
 
     exchange: str
     symbol: str
     token: str
     lot_size: int
     tick: Decimal
+    freeze_quantity: int | None = None
 
 
 class Order(Model):
     """One leg as decided for everybody: the contract, the price, and how each venue names it.
 
-    `algo_ids` are the exchange's ids of the version by broker, where it is registered; `unwinds` says that what
-    a strategy opened is closed again at once when the rest of it could not be.
+    `freeze_quantity` is the exchange's, a venue's own list may say less. `doubted` are the venues that list the
+    contract otherwise than it can be. `algo_ids` are the exchange's ids of the version by broker, where it is
+    registered; `unwinds` says that what a strategy opened is closed again at once when the rest of it could not be.
     """
 
     strategy: int
@@ -183,6 +185,7 @@ class Order(Model):
     reference_price: Decimal
     limit_price: Decimal
     listings: dict[str, Listing]
+    doubted: tuple[str, ...] = ()
     algo_ids: dict[str, str] = {}
     unwinds: bool = False
 

@@ -7,13 +7,15 @@ a list of a third of the contracts is as well-formed as a whole one.
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
 from quantleap.domain.broker import Instrument
-from quantleap.domain.contracts import Contract, Index, lot_size
+from quantleap.domain.contracts import Contract, Index, freeze_quantity, lot_size, tick
 from quantleap.domain.market_data import MarketData
+from quantleap.domain.money import PAISA
 from quantleap.domain.shipped import SHIPPED
 
 type Listed = Mapping[Contract, Instrument]
@@ -47,19 +49,28 @@ class Master(NamedTuple):
     flaw: Flaw | None = None
 
 
-class LotSizes(NamedTuple):
-    """What our dated table and a broker say of one series; the broker has the last word."""
+class Term(StrEnum):
+    """What a list says of a contract that our dated data say as well."""
+
+    LOT_SIZE = "lot_size"
+    TICK = "tick"
+    FREEZE_QUANTITY = "freeze_quantity"
+
+
+class Doubt(NamedTuple):
+    """What a list says of a series beyond what our dated data leave possible; nobody trades it by that list."""
 
     index: Index  # type: ignore[assignment]  # the market's word hides tuple.index, which has no use here
     expiry: date
-    ours: int
-    theirs: int
+    term: Term
+    theirs: Decimal
 
 
 class Finding(NamedTuple):
-    """What somebody should know of a day's list: its flaw with the broker's words, and lot sizes unlike ours.
+    """What somebody should know of a day's list: its flaw with the broker's words, or what of a good one is not used.
 
-    `stands_in` says whether the last good one serves the day instead; else the broker cannot be traded at.
+    `stands_in` says whether the last good one serves the day instead; else the broker cannot be traded at. `odd` lines
+    could not be read; by `doubts` nobody trades.
     """
 
     broker_id: str
@@ -67,7 +78,8 @@ class Finding(NamedTuple):
     flaw: Flaw | None
     said: str
     stands_in: bool
-    lot_sizes: tuple[LotSizes, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    odd: int = 0
 
 
 def living(listed: Listed, day: date) -> dict[Contract, Instrument]:
@@ -100,8 +112,35 @@ def stand_in(last: Master | None, flaw: Flaw, day: date, trading_day_before: dat
     return last._replace(day=day, listed=living(last.listed, day), flaw=flaw)
 
 
-def unlike_ours(listed: Listed, data: MarketData = SHIPPED) -> tuple[LotSizes, ...]:
-    """Series whose lot size our dated facts have otherwise."""
-    theirs = {(each.contract.index, each.contract.expiry): each.lot_size for each in listed.values()}
-    compared = (LotSizes(*series, lot_size(*series, data), lot) for series, lot in sorted(theirs.items()))
-    return tuple(each for each in compared if each.ours != each.theirs)
+TICK_APART = 5
+"""How many times finer or coarser than ours a tick may be: the exchange has had 0.01 and 0.05, paise would be 5."""
+
+LEAST_FREEZE = Fraction(1, 2)
+"""The part of our freeze quantity that is believed: the exchange has lowered one to two thirds at most."""
+
+
+def doubted(instrument: Instrument, on: date, data: MarketData = SHIPPED) -> Term | None:
+    """What keeps anybody from trading a contract by this list on a day, or None.
+
+    A wrong lot trades a multiple, a wrong tick moves the price, a wrong freeze quantity makes orders by the dozen. So a
+    lot has to be the one our dated facts have; a new one shows in lists weeks before anything trades it.
+    """
+    index, expiry, *_ = instrument.contract
+    ours, theirs, freeze = tick(index, on, data), instrument.tick, instrument.freeze_quantity
+    if instrument.lot_size != lot_size(index, expiry, data):
+        return Term.LOT_SIZE
+    if not (theirs.is_finite() and ours / TICK_APART <= theirs <= ours * TICK_APART and theirs % PAISA == 0):
+        return Term.TICK
+    if freeze is not None and freeze < freeze_quantity(index, on, data) * LEAST_FREEZE:
+        return Term.FREEZE_QUANTITY
+    return None
+
+
+def doubts(listed: Listed, on: date, data: MarketData = SHIPPED) -> tuple[Doubt, ...]:
+    """The series of a list that are in doubt, and why."""
+    found = {
+        Doubt(each.contract.index, each.contract.expiry, term, Decimal(getattr(each, term) or 0))
+        for each in listed.values()
+        if (term := doubted(each, on, data)) is not None
+    }
+    return tuple(sorted(found))

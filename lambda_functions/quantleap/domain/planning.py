@@ -14,6 +14,7 @@ from quantleap.domain.contracts import TICK, Contract, Index, Right, expiry_date
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
+from quantleap.domain.instruments import doubted
 from quantleap.domain.market import Snapshot, on_tick
 from quantleap.domain.market_data import MarketData
 from quantleap.domain.pricing import Price, entering
@@ -29,6 +30,9 @@ type Masters = Mapping[str, Mapping[Contract, Instrument]]
 
 NOT_LISTED = "contract_not_listed_at_broker"
 """The broker's list lacks what others have."""
+
+IN_DOUBT = "contract_terms_in_doubt"
+"""The broker's list has a lot size, tick or freeze quantity that the exchange's contract cannot have."""
 
 STALE_AFTER = timedelta(seconds=10)
 """A snapshot older than this is of a feed that stands still; one as far ahead would never be seen to stand still."""
@@ -82,7 +86,8 @@ def decide(
     for number in due.strategies:
         strategy = basket.strategies[number]
         expiry = expiry_date(strategy.index, strategy.expiry_type, on, calendar)
-        chain = Chain(expiry, snapshots[strategy.index, expiry], _strikes(masters, strategy.index, expiry))
+        snapshot = snapshots[strategy.index, expiry]
+        chain = Chain(expiry, snapshot, _strikes(masters, snapshot, expiry))
         _require_fresh(chain.snapshot, at)
         orders += _orders(number, basket, chain, masters, on, calendar.data)
     orders.sort(key=lambda order: order.side is Side.SELL)
@@ -90,10 +95,22 @@ def decide(
     return Decision(run_id=due.run_id, decided_at=at, leaves_at=leaves_at, orders=tuple(orders))
 
 
-def _strikes(masters: Masters, index: Index, expiry: date) -> dict[Right, list[Decimal]]:
-    """What any venue lists of an expiry, ascending."""
-    listed = {each for master in masters.values() for each in master if each.expiry == expiry and each.index == index}
-    return {right: sorted(each.strike for each in listed if each.right is right) for right in Right}
+def _strikes(masters: Masters, snapshot: Snapshot, expiry: date) -> dict[Right, list[Decimal]]:
+    """What venues list of an expiry, ascending: what the feed shows too, or most of those venues have.
+
+    A strike that one list alone has, and nobody quotes, is a slip of that list, which must not move the others.
+    """
+    series = (
+        [each for each in master if each.expiry == expiry and each.index == snapshot.index]
+        for master in masters.values()
+    )
+    lists = [each for each in series if each]
+    count = Counter(contract for each in lists for contract in each)
+    found = (c for c, times in count.items() if (c.strike, c.right) in snapshot.chain or times * 2 > len(lists))
+    by_right: dict[Right, list[Decimal]] = {right: [] for right in Right}
+    for contract in found:
+        by_right[contract.right].append(contract.strike)
+    return {right: sorted(strikes) for right, strikes in by_right.items()}
 
 
 def _require_fresh(snapshot: Snapshot, at: datetime) -> None:
@@ -116,7 +133,7 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
         price = entering(leg.side, quote, chain.curve(chosen.right).worth(chosen.strike))
         offered = listed(chosen, masters, on, data)
         if not offered:
-            raise Undecidable(f"no broker lists {_name(chosen)}", code="strike_not_listed")
+            raise Undecidable(f"no broker's list can be trusted with {_name(chosen)}", code=IN_DOUBT)
         orders.append(
             Order(
                 strategy=number,
@@ -126,7 +143,8 @@ def _orders(number: int, basket: Basket, chain: Chain, masters: Masters, on: dat
                 contract=chosen,
                 algo_ids=basket.algo_ids,
                 unwinds=strategy.on_incomplete is OnIncomplete.UNWIND,
-                freeze_quantity=_freeze_quantity(chosen.index, on, offered.values(), data),
+                freeze_quantity=freeze_quantity(chosen.index, on, data),
+                doubted=tuple(sorted(venue for venue in masters if chosen in masters[venue] and venue not in offered)),
                 **terms(leg.side, price, {venue: listing(each) for venue, each in offered.items()})._asdict(),
             )
         )
@@ -153,22 +171,9 @@ def terms(side: Side, price: Price, listings: dict[str, Listing]) -> Terms:
 
 
 def listed(chosen: Contract, masters: Masters, on: date, data: MarketData = SHIPPED) -> dict[str, Instrument]:
-    """A contract at the venues that list it."""
-    most = freeze_quantity(chosen.index, on, data)
-    return {
-        venue: master[chosen] for venue, master in masters.items() if chosen in master and _sane(master[chosen], most)
-    }
-
-
-def _sane(instrument: Instrument, freeze: int) -> bool:
-    """Whether orders can be made of what a list says; a venue whose list is broken does not list the contract."""
-    return instrument.tick > 0 and 0 < instrument.lot_size <= freeze
-
-
-def _freeze_quantity(index: Index, on: date, instruments: Iterable[Instrument], data: MarketData) -> int:
-    """The least of what our table and the brokers' lists say; one below a single lot is no freeze quantity."""
-    said = (most for each in instruments if (most := each.freeze_quantity) and most >= each.lot_size)
-    return min([freeze_quantity(index, on, data), *said])
+    """A contract at the venues that list it as it can be."""
+    found = ((venue, master.get(chosen)) for venue, master in masters.items())
+    return {venue: each for venue, each in found if each is not None and doubted(each, on, data) is None}
 
 
 def _name(chosen: Contract) -> str:
@@ -183,6 +188,7 @@ def listing(instrument: Instrument) -> Listing:
         token=instrument.token,
         lot_size=instrument.lot_size,
         tick=instrument.tick,
+        freeze_quantity=instrument.freeze_quantity,
     )
 
 
@@ -209,20 +215,21 @@ def _ticket(decision: Decision, seat: Seat, allocation: Allocation, turn: int, n
     if allocation.allocation_id in seat.oversized:
         return ticket.skip(seat.oversized[allocation.allocation_id])
     venue = str(Venue.of(seat.tenant, allocation))
-    if any(venue not in order.listings for order in decision.orders):
-        return ticket.skip(NOT_LISTED)
+    lacking = [order for order in decision.orders if venue not in order.listings]
+    if lacking:
+        return ticket.skip(IN_DOUBT if any(venue in order.doubted for order in lacking) else NOT_LISTED)
     intents = [
         intent(ticket, order, order.listings[venue], position, quantity)
         for order in decision.orders
-        for position, quantity in enumerate(_slices(order, order.listings[venue].lot_size, allocation))
+        for position, quantity in enumerate(_slices(order, order.listings[venue], allocation))
     ]
     return ticket.with_intents(tuple(intents), settled=False)
 
 
-def _slices(order: Order, lot_size: int, allocation: Allocation) -> Sequence[int]:
-    """Quantities in units: lots times multiplier times lot size, cut under the exchange's freeze quantity."""
-    lots = allocation.lots(order.lots)
-    most = order.freeze_quantity // lot_size
+def _slices(order: Order, listing: Listing, allocation: Allocation) -> Sequence[int]:
+    """Quantities in units: lots times multiplier times lot size, cut under the freeze quantity of the venue."""
+    lots, lot_size = allocation.lots(order.lots), listing.lot_size
+    most = min(order.freeze_quantity, listing.freeze_quantity or order.freeze_quantity) // lot_size
     if allocation.max_lots_per_order is not None:
         most = min(most, allocation.max_lots_per_order)
     whole, rest = divmod(lots, most)

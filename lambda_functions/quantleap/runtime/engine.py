@@ -36,9 +36,13 @@ URGENT_CALLS = wiring.CALLS.merge(Config(connect_timeout=1, read_timeout=1, retr
 """One try of a second: whoever makes these calls makes them again beside themselves (services/urgent.py)."""
 
 MASTER_REFUSED = "instrument master refused"
-LOT_SIZES_DIFFER = "lot sizes differ"
+TERMS_DIFFER = "contract terms differ"
+ODD_LINES = "instrument lines left out"
 CALENDAR_ENDS = "trading calendar ends soon"
-"""What the log says where the stack's alarms listen."""
+"""What the log says; the stack's alarms listen for all but the lines left out."""
+
+SERIES_NAMED = 50
+"""Series in one log line; a list that is wrong throughout has dozens."""
 
 
 @cache
@@ -79,9 +83,11 @@ def tell(finding: Finding) -> None:
     if finding.flaw is not None:
         why = {"flaw": finding.flaw.value, "said": finding.said, "stands_in": finding.stands_in}
         logger.error(MASTER_REFUSED, extra={**of, **why})
-    if finding.lot_sizes:
-        series = [f"{each.index} {each.expiry}: {each.theirs}, not {each.ours}" for each in finding.lot_sizes]
-        logger.error(LOT_SIZES_DIFFER, extra={**of, "series": series})
+    if finding.doubts:
+        series = [f"{each.index} {each.expiry}: {each.term} {each.theirs}" for each in finding.doubts]
+        logger.error(TERMS_DIFFER, extra={**of, "series": series[:SERIES_NAMED], "count": len(series)})
+    if finding.odd:
+        logger.warning(ODD_LINES, extra={**of, "lines": finding.odd})
 
 
 @cache

@@ -8,7 +8,7 @@ from quantleap.domain.account import Session
 from quantleap.domain.broker import Broker, BrokerFailure, SessionExpired
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Unavailable
-from quantleap.domain.instruments import Finding, Flaw, Listed, Master, flaw_of, living, stand_in, unlike_ours
+from quantleap.domain.instruments import Finding, Flaw, Listed, Master, doubts, flaw_of, living, stand_in
 from quantleap.domain.ports import Http, MasterStore
 from quantleap.domain.sessions import Calendar
 from quantleap.services.lending import Loan
@@ -94,15 +94,15 @@ class DailyMasters:
         """Ask the broker; store what then serves the day."""
         last = self._last(broker, day)
         try:
-            listed = broker.instruments(self._http.send(broker.master(session), timeout_s=timeout_s))
+            read = broker.instruments(self._http.send(broker.master(session), timeout_s=timeout_s))
         except BrokerFailure as failure:
             if session is not None and isinstance(failure, SessionExpired):
                 raise
             return self._instead(broker, day, last, Flaw.UNREADABLE, failure.text)
-        flaw = flaw_of(listed, last.listed if last else None, day)
+        flaw = flaw_of(read.contracts, last.listed if last else None, day)
         if flaw is not None:
-            return self._instead(broker, day, last, flaw, f"{len(listed)} contracts")
-        return self._good(Master(broker.name, day, day, living(listed, day)))
+            return self._instead(broker, day, last, flaw, f"{len(read.contracts)} contracts")
+        return self._good(Master(broker.name, day, day, living(read.contracts, day)), read.odd)
 
     def _last(self, broker: Broker, day: date) -> Master | None:
         """The newest list of an earlier day."""
@@ -113,11 +113,12 @@ class DailyMasters:
                 return found
         return None
 
-    def _good(self, master: Master) -> Master:
+    def _good(self, master: Master, odd: int) -> Master:
         self._store.write(master)
-        differing = unlike_ours(master.listed, self._calendar.data)
-        if differing:
-            self._tell(Finding(master.broker_id, master.day, None, "", stands_in=False, lot_sizes=differing))
+        not_used = doubts(master.listed, master.day, self._calendar.data)
+        if not_used or odd:
+            found = Finding(master.broker_id, master.day, None, "", stands_in=False, doubts=not_used, odd=odd)
+            self._tell(found)
         return master
 
     def _instead(self, broker: Broker, day: date, last: Master | None, flaw: Flaw, said: str) -> Master:

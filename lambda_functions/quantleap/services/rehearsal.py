@@ -11,8 +11,9 @@ from quantleap.domain.contracts import Contract, NotListed, expiry_date
 from quantleap.domain.errors import QuantLeapError
 from quantleap.domain.execution import Due, Kind, Plan, Seat, Venue
 from quantleap.domain.halts import HALTED, Halt, Trade, halted
+from quantleap.domain.instruments import doubts
 from quantleap.domain.partner import Tenant
-from quantleap.domain.planning import NOT_LISTED
+from quantleap.domain.planning import IN_DOUBT, NOT_LISTED
 from quantleap.domain.ports import BrokerAccounts, Rehearsals
 from quantleap.domain.readiness import in_the_way, last_exit
 from quantleap.domain.rehearsal import AHEAD, Rehearsal, Verdict, add_up
@@ -114,8 +115,10 @@ def _shut_because(timer: Timer, entering: Sequence[Strategy], venue: Venue, on: 
     if any(strategy.product not in broker.capability.products for strategy in entering):
         return "product_not_offered_at_broker"
     series = {(contract.index, contract.expiry) for contract in listed}
-    whole = all(each.series in series and each.fixed <= listed.keys() for each in certain)
-    return None if whole else NOT_LISTED
+    if not all(each.series in series and each.fixed <= listed.keys() for each in certain):
+        return NOT_LISTED
+    unsure = {(doubt.index, doubt.expiry) for doubt in doubts(listed, on, timer.calendar.data)}
+    return IN_DOUBT if any(each.series in unsure for each in certain) else None
 
 
 class _Certain(NamedTuple):

@@ -8,7 +8,7 @@ and a plain text when calls come too fast. The login page returns the day's toke
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -24,6 +24,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     OrderGone,
@@ -228,9 +229,9 @@ class AngelOne:
         """The list of everything, made anew each morning; anybody may read it."""
         return Request("GET", self._list_url, "/OpenAPI_File/files/OpenAPIScripMaster.json", {}, b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, _options)
+        return reading.listed(answer, _lines, _instrument)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none in the API."""
@@ -354,21 +355,20 @@ def _quote(line: object) -> Quote | None:
     return Quote(bid, ask, last) if bid and ask and last else None
 
 
-def _options(body: bytes) -> Iterator[Instrument]:
-    """The index options of the list."""
-    for row in json.loads(reading.gunzipped(body)):
-        if row["exch_seg"] == EXCHANGE and row["instrumenttype"] == "OPTIDX" and row["name"] in Index:
-            yield _instrument(row)
+def _lines(body: bytes) -> Any:  # noqa: ANN401 - whatever the broker sent; a line that is no object is odd
+    return json.loads(reading.gunzipped(body))
 
 
-def _instrument(row: Mapping[str, str]) -> Instrument:
-    symbol = row["symbol"]
+def _instrument(row: Mapping[str, str]) -> Instrument | None:
+    if row["exch_seg"] != EXCHANGE or row["instrumenttype"] != "OPTIDX" or row["name"] not in Index:
+        return None
+    symbol = reading.listed_name(row["symbol"])
     return Instrument(
         contract=Contract(Index(row["name"]), _day(row["expiry"]), _rupees(row["strike"]), Right(symbol[-2:])),
         exchange=EXCHANGE,
         symbol=symbol,
-        token=row["token"],
-        lot_size=int(row["lotsize"]),
+        token=reading.listed_name(row["token"]),
+        lot_size=reading.listed_units(row["lotsize"]),
         tick=_rupees(row["tick_size"]),
     )
 
@@ -382,4 +382,4 @@ def _day(text: str) -> date:
 @lru_cache(maxsize=2048)
 def _rupees(paise: str) -> Decimal:
     """The list has strikes and ticks in paise."""
-    return Decimal(int(Decimal(paise))).scaleb(-2)
+    return Decimal(reading.listed_units(paise)).scaleb(-2)

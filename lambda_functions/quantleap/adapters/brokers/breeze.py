@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from quantleap.adapters.brokers import reading
-from quantleap.domain.broker import Instrument
+from quantleap.domain.broker import Answer, Catalogue, Instrument
 from quantleap.domain.contracts import Contract, Index, Right
 
 EXCHANGE = "NFO"
@@ -56,12 +56,13 @@ def symbol(line: Mapping[str, Any]) -> str:
     return _symbol(name, expiry, strike or Decimal(), right)
 
 
-def options(body: bytes) -> Iterator[Instrument]:
+def catalogue(answer: Answer) -> Catalogue:
     """The index options of the archive; the columns of its files are known by their places."""
-    for row in csv.reader(io.StringIO(_file(body).decode("utf-8-sig"), newline=""), skipinitialspace=True):
-        index = INDEXES.get(row[2]) or INDEXES.get(row[30]) if row[1:2] == ["OPTIDX"] else None
-        if index is not None:
-            yield _instrument(index, row)
+    return reading.listed(answer, _lines, _instrument)
+
+
+def _lines(body: bytes) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(_file(body).decode("utf-8-sig"), newline=""), skipinitialspace=True)
 
 
 def _file(body: bytes) -> bytes:
@@ -74,17 +75,20 @@ def _file(body: bytes) -> bytes:
     return found
 
 
-def _instrument(index: Index, row: Sequence[str]) -> Instrument:
+def _instrument(row: Sequence[str]) -> Instrument | None:
     """Ticks are in paise, strikes in rupees."""
+    index = INDEXES.get(row[2]) or INDEXES.get(row[30]) if row[1:2] == ["OPTIDX"] else None
+    if index is None:
+        return None
     expiry = datetime.strptime(row[4], "%d-%b-%Y").date()  # noqa: DTZ007 - a day, not an instant
-    contract = Contract(index, expiry, Decimal(row[5]), Right(row[6]))
+    contract = Contract(index, expiry, reading.listed_price(row[5]), Right(row[6]))
     return Instrument(
         contract=contract,
         exchange=EXCHANGE,
         symbol=_symbol(row[2], row[4], contract.strike, contract.right),
-        token=row[0],
-        lot_size=int(row[27]),
-        tick=Decimal(row[28]).scaleb(-2),
+        token=reading.listed_name(row[0]),
+        lot_size=reading.listed_units(row[27]),
+        tick=reading.listed_price(row[28]).scaleb(-2),
     )
 
 

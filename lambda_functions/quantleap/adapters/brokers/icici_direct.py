@@ -20,6 +20,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     InsufficientFunds,
@@ -241,9 +242,9 @@ class IciciDirect:
         """The lists of every exchange in one archive, made anew each morning; anybody may read it."""
         return Request("GET", self._list_url, "/MotherAppMaster/SecurityMaster.zip", {}, b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list of NSE's derivatives; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, breeze.options)
+        return breeze.catalogue(answer)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none in the API."""

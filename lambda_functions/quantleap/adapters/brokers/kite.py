@@ -1,6 +1,6 @@
 """What Zerodha's Kite Connect and mStock's Type A have in common: the second was made after the first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from quantleap.adapters.brokers import reading
 from quantleap.domain.account import Session
 from quantleap.domain.broker import (
+    Answer,
     BookedOrder,
+    Catalogue,
     Instrument,
     OrderRequest,
     OrderStatus,
@@ -91,20 +93,20 @@ def position(line: Mapping[str, Any], products: Mapping[str, Product] = OUR_PROD
     )
 
 
-def options(body: bytes) -> Iterator[Instrument]:
+def catalogue(answer: Answer) -> Catalogue:
     """The index options of an instrument list, packed or not."""
-    for row in reading.table(reading.gunzipped(body)):
-        if row["exchange"] == "NFO" and row["instrument_type"] in Right and row["name"] in Index:
-            yield _instrument(row)
+    return reading.listed(answer, lambda body: reading.table(reading.gunzipped(body)), _instrument)
 
 
-def _instrument(row: Mapping[str, str]) -> Instrument:
+def _instrument(row: Mapping[str, str]) -> Instrument | None:
+    if row["exchange"] != "NFO" or row["instrument_type"] not in Right or row["name"] not in Index:
+        return None
     expiry, right = date.fromisoformat(row["expiry"]), Right(row["instrument_type"])
     return Instrument(
-        contract=Contract(Index(row["name"]), expiry, Decimal(row["strike"]), right),
+        contract=Contract(Index(row["name"]), expiry, reading.listed_price(row["strike"]), right),
         exchange=row["exchange"],
-        symbol=row["tradingsymbol"],
-        token=row["instrument_token"],
-        lot_size=int(Decimal(row["lot_size"])),
-        tick=Decimal(row["tick_size"]),
+        symbol=reading.listed_name(row["tradingsymbol"]),
+        token=reading.listed_name(row["instrument_token"]),
+        lot_size=reading.listed_units(row["lot_size"]),
+        tick=reading.listed_price(row["tick_size"]),
     )

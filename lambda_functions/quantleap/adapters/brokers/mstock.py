@@ -24,6 +24,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     InsufficientFunds,
@@ -247,9 +248,9 @@ class MStock:
         """The list of everything, made anew each morning; it is given to a client who is logged in."""
         return Request("GET", self.base_url, f"{API}/instruments/scriptmaster", _headers(session), b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, kite.options)
+        return kite.catalogue(answer)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none."""

@@ -11,10 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from quantleap.adapters.packing import GZIP, inflated
-from quantleap.domain.broker import Answer, Instrument, RateLimited, Unknown
+from quantleap.domain.broker import Answer, Catalogue, Instrument, RateLimited, Unknown
 from quantleap.domain.contracts import Contract
 
 OK = 200
@@ -151,6 +152,30 @@ def price(value: object) -> Decimal | None:
     return found if found is not None and found > 0 else None
 
 
+def listed_price(value: object) -> Decimal:
+    """A strike or tick of a list, in the list's own unit; `ValueError` for what is no number above 0."""
+    found = price(value)
+    if found is None:
+        raise ValueError("no price")
+    return found
+
+
+def listed_units(value: object) -> int:
+    """A lot size of a list; `ValueError` for what is no whole number above 0."""
+    found = whole(value)
+    if found <= 0:
+        raise ValueError("no units")
+    return found
+
+
+def listed_name(value: object) -> str:
+    """A symbol or token of a list; `ValueError` for none."""
+    found = text(value).strip()
+    if not found:
+        raise ValueError("no name")
+    return found
+
+
 def money(value: object) -> Decimal:
     """Rupees that an answer must hold; without them it is `Unknown`."""
     found = amount(value)
@@ -159,17 +184,51 @@ def money(value: object) -> Decimal:
     return found
 
 
-def listed(answer: Answer, read: Callable[[bytes], Iterable[Instrument]]) -> dict[Contract, Instrument]:
-    """A list of contracts, by contract; one that cannot be read to its end, or is empty, is `Unknown`."""
+def listed[T](
+    answer: Answer, lines: Callable[[bytes], Iterable[T]], read: Callable[[T], Instrument | None]
+) -> Catalogue:
+    """A list of contracts; one that cannot be read to its end, is empty, or has too many odd lines is `Unknown`.
+
+    `read` makes an instrument of a line, None of one that is no index option, and raises over what cannot be read. Such
+    a line is left out and counted, and so are two that contradict each other.
+    """
     if answer.status != OK:
         raise Unknown(said(answer))
+    found: dict[Contract, Instrument] = {}
+    contradicted: set[Contract] = set()
+    odd = 0
     try:
-        found = {row.contract: row for row in read(answer.body)}
+        for line in lines(answer.body):
+            instrument, is_odd = _instrument(line, read)
+            odd += is_odd
+            if instrument is not None and found.setdefault(instrument.contract, instrument) != instrument:
+                contradicted.add(instrument.contract)
     except (zipfile.BadZipFile, zlib.error, csv.Error, *BROKEN) as error:
         raise Unknown(f"unreadable list: {type(error).__name__}") from None
-    if not found:
+    good = {contract: each for contract, each in found.items() if contract not in contradicted}
+    odd += len(contradicted)
+    if odd > (len(good) + odd) * MOST_ODD:
+        raise Unknown(f"a list with {odd} odd lines beside {len(good)} good ones")
+    if not good:
         raise Unknown("a list without a single index option")
-    return found
+    return Catalogue(good, odd)
+
+
+def _instrument[T](line: T, read: Callable[[T], Instrument | None]) -> tuple[Instrument | None, bool]:
+    """What a line is of, and whether it is one that cannot be read."""
+    try:
+        return read(line), False
+    except BROKEN:
+        return None, True
+
+
+MOST_ODD = Fraction(1, 20)
+"""Of a list's index options, those that may be odd.
+
+A stray line, or a new series that is half set up, is a few in thousands; what goes wrong with a column (its place,
+its format) goes wrong with nearly all. In between, an index that lost half of its contracts is noticed beside the last
+list.
+"""
 
 
 BROKEN = (LookupError, ValueError, TypeError, InvalidOperation, RuntimeError, NotImplementedError, EOFError, OSError)

@@ -6,7 +6,7 @@ refusal `error` with one of our own words as its `code` and a text beside it. Th
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     InsufficientFunds,
@@ -215,9 +216,9 @@ class Simulated:
         """Today's contracts; anybody may read them."""
         return self._request("GET", "/instruments", None)
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, _options)
+        return reading.listed(answer, _lines, _instrument)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none."""
@@ -289,17 +290,18 @@ def _quote(value: object) -> Quote | None:
     return Quote(bid, ask, last) if bid and ask and last else None
 
 
-def _options(body: bytes) -> Iterator[Instrument]:
-    for row in json.loads(body)["result"]:
-        contract = Contract(
-            Index(row["index"]), date.fromisoformat(row["expiry"]), Decimal(row["strike"]), Right(row["right"])
-        )
-        yield Instrument(
-            contract=contract,
-            exchange=row["exchange"],
-            symbol=row["symbol"],
-            token=row["token"],
-            lot_size=int(row["lot"]),
-            tick=Decimal(row["tick"]),
-            freeze_quantity=int(row["freeze"]),
-        )
+def _lines(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent; a line that is no object is odd
+    return json.loads(body)["result"]
+
+
+def _instrument(row: Mapping[str, Any]) -> Instrument:
+    strike = reading.listed_price(row["strike"])
+    return Instrument(
+        contract=Contract(Index(row["index"]), date.fromisoformat(row["expiry"]), strike, Right(row["right"])),
+        exchange=reading.listed_name(row["exchange"]),
+        symbol=reading.listed_name(row["symbol"]),
+        token=reading.listed_name(row["token"]),
+        lot_size=reading.listed_units(row["lot"]),
+        tick=reading.listed_price(row["tick"]),
+        freeze_quantity=max(0, reading.whole(row["freeze"])) or None,
+    )

@@ -22,6 +22,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     MarketClosed,
@@ -273,9 +274,9 @@ class Upstox:
         """NSE's list, made anew each morning; anybody may read it, and the one of all exchanges is several times it."""
         return Request("GET", self._lists_url, "/market-quote/instruments/exchange/NSE.json.gz", {}, b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list, packed or not; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, upstox_list.options)
+        return upstox_list.catalogue(answer)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """Close the segment, which cancels its orders and holds for twelve hours; refused while positions are open."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from quantleap.adapters.brokers import reading
-from quantleap.domain.broker import Instrument
+from quantleap.domain.broker import Answer, Catalogue, Instrument
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index, Right
 
@@ -17,11 +17,9 @@ LATEST_S = 32_503_680_000
 """Seconds until the year 3000; no contract expires later."""
 
 
-def options(body: bytes) -> Iterator[Instrument]:
+def catalogue(answer: Answer) -> Catalogue:
     """The index options of the list, packed or not."""
-    for row in _objects(reading.gunzipped(body).decode("utf-8-sig")):
-        if row["segment"] == SEGMENT and row["instrument_type"] in Right and row["underlying_symbol"] in Index:
-            yield _instrument(row)
+    return reading.listed(answer, lambda body: _objects(reading.gunzipped(body).decode("utf-8-sig")), _instrument)
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
@@ -50,18 +48,20 @@ def _blank(text: str, start: int) -> int:
     return start
 
 
-def _instrument(row: Mapping[str, Any]) -> Instrument:
-    strike, tick = reading.price(row["strike_price"]), reading.price(row["tick_size"])
-    lot, expires_s = reading.whole(row["lot_size"]), row["expiry"] // 1000
-    if not (strike and tick and lot and 0 < expires_s < LATEST_S):
-        raise ValueError("a contract that is not complete")
+def _instrument(row: Mapping[str, Any]) -> Instrument | None:
+    if row["segment"] != SEGMENT or row["instrument_type"] not in Right or row["underlying_symbol"] not in Index:
+        return None
+    strike, tick = reading.listed_price(row["strike_price"]), reading.listed_price(row["tick_size"])
+    expires_s = row["expiry"] // 1000
+    if not 0 < expires_s < LATEST_S:
+        raise ValueError("no day")
     expiry = datetime.fromtimestamp(expires_s, IST).date()
     return Instrument(
         contract=Contract(Index(row["underlying_symbol"]), expiry, strike, Right(row["instrument_type"])),
         exchange=SEGMENT,
-        symbol=row["trading_symbol"],
-        token=row["instrument_key"],
-        lot_size=lot,
+        symbol=reading.listed_name(row["trading_symbol"]),
+        token=reading.listed_name(row["instrument_key"]),
+        lot_size=reading.listed_units(row["lot_size"]),
         tick=tick / 100 if tick >= 1 else tick,  # in paise, as the documentation shows; in rupees in older files
-        freeze_quantity=reading.whole(row.get("freeze_quantity")) or None,
+        freeze_quantity=max(0, reading.whole(row.get("freeze_quantity"))) or None,
     )

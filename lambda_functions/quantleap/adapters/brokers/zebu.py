@@ -22,6 +22,7 @@ from quantleap.domain.broker import (
     BadInput,
     BookedOrder,
     BrokerFailure,
+    Catalogue,
     Funds,
     Instrument,
     OrderGone,
@@ -250,9 +251,9 @@ class Zebu:
         """The zipped list of option contracts, made anew each morning."""
         return Request("GET", self.base_url, "/NFO_symbols.txt.zip", {}, b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, _rows)
+        return reading.listed(answer, _lines, _instrument)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none."""
@@ -385,20 +386,20 @@ def _position(line: Mapping[str, Any]) -> Position:
     )
 
 
-def _rows(body: bytes) -> Iterator[Instrument]:
-    for row in reading.table(reading.unzipped(body)):
-        if row["Instrument"] == "OPTIDX" and row["Symbol"] in Index:
-            yield _instrument(row)
+def _lines(body: bytes) -> Iterator[dict[str, str]]:
+    return reading.table(reading.unzipped(body))
 
 
-def _instrument(row: Mapping[str, str]) -> Instrument:
+def _instrument(row: Mapping[str, str]) -> Instrument | None:
+    if row["Instrument"] != "OPTIDX" or row["Symbol"] not in Index:
+        return None
     expiry = datetime.strptime(row["Expiry"], "%d-%b-%Y").date()  # noqa: DTZ007 - a day, not an instant
-    contract = Contract(Index(row["Symbol"]), expiry, Decimal(row["StrikePrice"]), Right(row["OptionType"]))
+    strike, right = reading.listed_price(row["StrikePrice"]), Right(row["OptionType"])
     return Instrument(
-        contract=contract,
-        exchange=row["Exchange"],
-        symbol=row["TradingSymbol"],
-        token=row["Token"],
-        lot_size=int(row["LotSize"]),
-        tick=Decimal(row["TickSize"]),
+        contract=Contract(Index(row["Symbol"]), expiry, strike, right),
+        exchange=reading.listed_name(row["Exchange"]),
+        symbol=reading.listed_name(row["TradingSymbol"]),
+        token=reading.listed_name(row["Token"]),
+        lot_size=reading.listed_units(row["LotSize"]),
+        tick=reading.listed_price(row["TickSize"]),
     )

@@ -20,6 +20,7 @@ from quantleap.domain.broker import (
     AppRefused,
     BadInput,
     BookedOrder,
+    Catalogue,
     Funds,
     Instrument,
     InsufficientFunds,
@@ -232,9 +233,9 @@ class Zerodha:
         """The list of NSE's derivatives, made anew each morning; anybody may read it."""
         return Request("GET", self.base_url, "/instruments/NFO", _headers(None), b"")
 
-    def instruments(self, answer: Answer) -> Mapping[Contract, Instrument]:
+    def instruments(self, answer: Answer) -> Catalogue:
         """Read the list, packed or not; one that cannot be read is `Unknown`."""
-        return reading.listed(answer, kite.options)
+        return kite.catalogue(answer)
 
     def kill_switch(self, session: Session, *, on: bool) -> Request | None:
         """There is none in the API."""
