@@ -30,7 +30,7 @@ def local() -> Stage:
 
 def told() -> Mapping[str, str]:
     """The variables of the functions."""
-    return {**environment(local(), table=TABLE, plans="plans"), **IDENTITY}
+    return {**environment(local(), table=TABLE, plans="plans", client="client"), **IDENTITY}
 
 
 @contextmanager

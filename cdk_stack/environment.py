@@ -3,12 +3,13 @@
 from cdk_stack.stage import Stage
 
 
-def environment(stage: Stage, *, table: str, plans: str, vault_key: str | None = None) -> dict[str, str]:
+def environment(stage: Stage, *, table: str, plans: str, client: str, vault_key: str | None = None) -> dict[str, str]:
     """Return the variables every function has; what the stage lacks is left out."""
     told = {
         "STAGE": stage.name,
         "TABLE_NAME": table,
         "PLANS_BUCKET": plans,
+        "USER_POOL_CLIENT_ID": client,
         "SECRET_PREFIX": stage.secret_prefix,
         "CREDENTIAL_VAULT": stage.credential_vault,
         "VAULT_KEY_ID": vault_key,

@@ -77,6 +77,7 @@ class OptionsTradingStack(Stack):
             stage,
             table=self.trading.table.table_name,
             plans=self.plans.bucket.bucket_name,
+            client=self.identity.client.user_pool_client_id,
             vault_key=self.vault.key_id,
         )
 

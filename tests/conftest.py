@@ -20,6 +20,7 @@ from quantleap.runtime.aws import session
 from quantleap.runtime.settings import settings
 
 TABLE = "quantleap-test-trading-configurations"
+POOL_CLIENT = "client-of-the-stage"
 REGION = "ap-south-1"
 TIMER_ARN = f"arn:aws:states:{REGION}:123456789012:stateMachine:quantleap-dev-precision-timer"
 
@@ -89,7 +90,7 @@ def _key(partition: str, sort: str) -> list[dict[str, str]]:
 @pytest.fixture
 def deployed(table: Table, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """The functions of stage `dev`, told what the stack tells them, with nothing remembered from another test."""
-    told = environment(dev_stage(), table=TABLE, plans="plans") | {"PRECISION_TIMER_ARN": TIMER_ARN}
+    told = environment(dev_stage(), table=TABLE, plans="plans", client=POOL_CLIENT) | {"PRECISION_TIMER_ARN": TIMER_ARN}
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     forget()

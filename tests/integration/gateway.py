@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cdk_stack.routes import ENTRANCES, ROUTES, Auth, Route
+from tests.conftest import POOL_CLIENT
 from tests.integration.promised import hold
 
 STAGE_ARN = "arn:aws:execute-api:ap-south-1:123456789012:abc123/dev"
@@ -123,9 +124,10 @@ def as_partner(api_key: str, secret: str) -> Gateway:
 
 
 def as_admin(groups: object = "Admins", kind: str = "id") -> Gateway:
-    return Gateway(claims={"sub": "admin-1", "token_use": kind, "cognito:groups": groups})
+    return Gateway(claims={"sub": "admin-1", "token_use": kind, "aud": POOL_CLIENT, "cognito:groups": groups})
 
 
 def as_user(subject: str = "asha", **claims: object) -> Gateway:
     """Somebody who signed in by themselves."""
-    return Gateway(claims={"sub": subject, "token_use": "id", "email": f"{subject}@Example.com", **claims})
+    signed = {"sub": subject, "token_use": "id", "aud": POOL_CLIENT, "email_verified": "true"}
+    return Gateway(claims={**signed, "email": f"{subject}@Example.com", **claims})

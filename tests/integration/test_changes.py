@@ -247,7 +247,20 @@ def test_nobody_reaches_what_another_owns(asha: Gateway, partner: Gateway, path:
 
 def test_a_user_has_nothing_to_do_with_admin_and_needs_an_id_token(deployed: object) -> None:
     refused(as_user()("GET /options/baskets"), 403, "admins_only")
+    for odd in (
+        {"token_use": "access"},
+        {"aud": "another-client"},
+        {"aud": None},
+        {"aud": ["client-of-the-stage"]},
+        {"email_verified": "false"},
+        {"email_verified": None},
+        {"email": "a\u212asha@example.com"},
+    ):
+        assert as_user(**odd)("GET /user/subscriptions").status in {400, 403}, odd
     refused(as_user(token_use="access")("GET /user/subscriptions"), 403, "id_token_required")
+    refused(as_user(aud="another-client")("GET /user/subscriptions"), 403, "id_token_required")
+    refused(as_user(email_verified=False)("GET /user/subscriptions"), 403, "id_token_required")
+    assert as_user(email_verified=True)("GET /user/subscriptions").status == 200
     refused(as_user(email=None)("GET /user/subscriptions"), 403, "id_token_required")
 
 

@@ -18,13 +18,13 @@ from sandbox.transcript.pages import PAGES, differences, places
 from sandbox.transcript.story import Story
 from sandbox.transcript.tables import renewed
 from tests.builders import Clock
-from tests.conftest import TIMER_ARN
+from tests.conftest import POOL_CLIENT, TIMER_ARN
 from tests.integration.inprocess import InProcess, complete
 from tests.unit.simulator import Hands, Remote, running
 
 DOCS = PAGES.parent
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#([^)\s]+))?\)")
-ADMIN = {"sub": "admin-1", "token_use": "id", "cognito:groups": "Admins"}
+ADMIN = {"sub": "admin-1", "token_use": "id", "aud": POOL_CLIENT, "cognito:groups": "Admins"}
 
 
 class Ticking(Clock):

@@ -22,7 +22,7 @@ from quantleap.domain.partner import Environment, Tenant
 from quantleap.runtime import wiring
 from sandbox.platform.templates import FREE, IRON_CONDOR, LONG_STRADDLE, PAID
 from tests.builders import Clock, a_plan, a_ticket
-from tests.conftest import TABLE, TIMER_ARN, dev_stage, forget, schema
+from tests.conftest import POOL_CLIENT, TABLE, TIMER_ARN, dev_stage, forget, schema
 from tests.integration.gateway import Answer, Gateway, find
 from tests.integration.promised import hold
 
@@ -114,6 +114,8 @@ def claims(subject: str, *, group: str | None = None) -> dict[str, str]:
     return {
         "sub": subject,
         "token_use": "id",
+        "aud": POOL_CLIENT,
+        "email_verified": "true",
         "email": f"{subject}@example.com",
         **({"cognito:groups": group} if group else {}),
     }
@@ -124,7 +126,9 @@ def a_stage() -> Iterator[None]:
     """The functions of stage `dev` at a table in memory, for as many tests as share it."""
     with mock_aws(), pytest.MonkeyPatch.context() as monkeypatch:
         boto3.client("dynamodb").create_table(**schema())
-        told = environment(dev_stage(), table=TABLE, plans="plans") | {"PRECISION_TIMER_ARN": TIMER_ARN}
+        told = environment(dev_stage(), table=TABLE, plans="plans", client=POOL_CLIENT) | {
+            "PRECISION_TIMER_ARN": TIMER_ARN
+        }
         for name, value in told.items():
             monkeypatch.setenv(name, value)
         forget()

@@ -17,7 +17,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_the_stack_tells_a_function_is_all_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in environment(dev_stage(), table="t", plans="p").items():
+    for name, value in environment(dev_stage(), table="t", plans="p", client="c").items():
         monkeypatch.setenv(name, value)
 
     found = settings()

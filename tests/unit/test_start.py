@@ -25,7 +25,7 @@ ASKED = ["partner_auth", *sorted({route.function.replace("-", "_") for route in 
 """Those somebody waits for."""
 
 TOLD = {
-    **environment(dev_stage(), table="table", plans="plans"),
+    **environment(dev_stage(), table="table", plans="plans", client="c"),
     "PRECISION_TIMER_ARN": "arn:aws:states:ap-south-1:000000000000:stateMachine:timer",
     "EVENT_BUS": "events",
     "UNDELIVERED_URL": "https://sqs.ap-south-1.amazonaws.com/000000000000/undelivered",

@@ -1,31 +1,60 @@
 """Users, their broker accounts, and the daily login that makes an account ready to trade."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import IST
-from quantleap.domain.model import READABLE, Model, Sent
+from quantleap.domain.model import OUTSIDE, READABLE, Model, Sent, parse
 from quantleap.domain.partner import Environment, Tenant
+from quantleap.domain.urls import ReturnAddress
 
 OAUTH_STATE_LIFE = timedelta(seconds=300)
 
 
-def _email(value: str) -> str:
-    """Lower-case an address; the check is for slips of the pen, delivery proves the rest."""
-    name, at, host = value.strip().lower().rpartition("@")
+def _email(value: str, info: ValidationInfo) -> str:
+    """The one spelling of an address; the check is for slips of the pen, delivery proves the rest.
+
+    What stands in the table was let in by the rules of its time, and is left as it is.
+    """
+    name, at, host = value.strip().rpartition("@")
+    outside = info.context == OUTSIDE
+    if outside and not name.isascii():
+        raise ValueError("Write the part before the @ in letters of the English alphabet, digits and signs")
+    name, host = name.lower(), _host(host) if outside else host.lower()
     odd = any(c.isspace() or not c.isprintable() or c in "@#,;<>" for c in name + host)
     if odd or not at or "." not in host or "" in {*name.split("."), *host.split(".")}:
         raise ValueError("Invalid email format")
     return f"{name}@{host}"
 
 
+def _host(name: str) -> str:
+    """A domain as name servers know it (IDNA, which folds and composes); one they cannot know is no address."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    try:
+        return plain if plain.isascii() else plain.encode("idna").decode()
+    except UnicodeError:
+        raise ValueError("Invalid email format") from None
+
+
+def one_spelling(address: str) -> str:
+    """The address of a sign-in, spelt as a partner's request spells it; raises `InvalidRequest`."""
+    return parse(_Addressed, {"email": address}).email
+
+
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+
+
+class _Addressed(Sent):
+    email: Email
+
+
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{2,40}$")]
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), READABLE]
 
@@ -74,21 +103,6 @@ class NewBrokerAccount(Credentials, defer_build=True):
     def credentials(self) -> Credentials:
         """The part that goes to the vault."""
         return Credentials(api_key=self.api_key, api_secret=self.api_secret)
-
-
-def _return_address(value: str) -> str:
-    """An address that a browser can be sent back to with more in its path and query."""
-    parts = urlsplit(value)
-    local = parts.hostname in {"localhost", "127.0.0.1"}
-    odd = parts.fragment or parts.username is not None or not parts.hostname or parts.port == 0
-    if odd or not (parts.scheme == "https" or local):
-        raise ValueError("Write an https address without a fragment")
-    return value
-
-
-ReturnAddress = Annotated[
-    str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=1024), AfterValidator(_return_address)
-]
 
 
 class OwnBrokerAccount(Credentials, defer_build=True):

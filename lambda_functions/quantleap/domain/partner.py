@@ -15,6 +15,7 @@ from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
 from quantleap.domain.model import NUMBER, READABLE, Model, Sent, Whole, merged
+from quantleap.domain.urls import PublicUrl
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PLATFORM = "quantleap"
@@ -128,7 +129,7 @@ class Branding(Model):
     """How the marketplace looks in the partner's portal."""
 
     show_platform_branding: StrictBool = True
-    custom_logo_url: str | None = Field(default=None, max_length=500, pattern=r"^https://")
+    custom_logo_url: Annotated[PublicUrl, Field(max_length=500)] | None = None
 
 
 def _within(address: str, networks: tuple[str, ...]) -> bool:

@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -81,9 +81,19 @@ class Ask:
         return found[0] if found else None
 
     def fingerprint(self, key: str) -> str:
-        """What is asked, told apart from anything else that could be asked; nobody without the key can test a guess."""
-        parts = (key, *self.route, str(self._event.get("pathParameters")), str(self._text()))
-        return digest(*parts, str(self._event.get("multiValueQueryStringParameters")))
+        """What is asked, told apart from anything else that could be asked; nobody without the key can test a guess.
+
+        Of a body in JSON its meaning counts, not its bytes: who sends it again may space, order and pack it otherwise.
+        """
+        places = (self._event.get("pathParameters"), self._event.get("multiValueQueryStringParameters"))
+        return digest(key, *self.route, *map(_canonical, places), self._meaning())
+
+    def _meaning(self) -> str:
+        text = self._text()
+        try:
+            return _canonical(_read_json(text))
+        except (InvalidRequest, RecursionError):  # it is refused as it is read, unless the route reads none
+            return repr(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
 
     def number(self, name: str) -> int:
         """A part of the path that counts from 1."""
@@ -122,6 +132,30 @@ def _read_json(sent: str | bytes) -> object:
     except (ValueError, RecursionError):
         raise InvalidRequest({"body": "Write a JSON object"}) from None
     return value
+
+
+def _canonical(value: object) -> str:
+    """One text for all spellings of the same JSON."""
+    return json.dumps(_marked(value), sort_keys=True)
+
+
+def _marked(value: object) -> object:
+    """A value whose numbers are texts of one form each, told apart from its other texts."""
+    match value:
+        case dict():
+            return {name: _marked(each) for name, each in value.items()}
+        case list():
+            return [_marked(each) for each in value]
+        case str():
+            return f"text {value}"
+        case int() | Decimal() if not isinstance(value, bool):
+            return f"number {Decimal(value).normalize(EXACTLY)}"
+        case _:
+            return value
+
+
+EXACTLY = Context(prec=LARGEST_BODY, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""Of no number that fits into a body is a digit lost."""
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from quantleap.domain.account import Person
+from quantleap.domain.account import Person, one_spelling
 from quantleap.domain.errors import Forbidden, NotFound, Unauthenticated
 from quantleap.domain.ids import user_of_sign_in
 from quantleap.domain.partner import PLATFORM, Environment, PartnerKey, Permission, Tenant
@@ -64,29 +64,31 @@ def user(ask: Ask) -> Person:
     """Whoever signed in; their own id is worked out from the sign-in's, never taken from a request."""
     claims = _claims(ask)
     email, name = claims.get("email"), claims.get("name")
-    if not isinstance(email, str):
-        raise Forbidden("The sign-in has no e-mail address", code="id_token_required")
+    if not isinstance(email, str) or str(claims.get("email_verified")).lower() != "true":
+        raise Forbidden("The sign-in has no e-mail address that was verified", code="id_token_required")
     environment = Environment.LIVE if settings().real_brokers else Environment.TEST
     return Person(
         user_id=user_of_sign_in(str(claims["sub"])),
         tenant=Tenant(PLATFORM, environment),
-        email=email.lower(),
+        email=one_spelling(email),
         name=name if isinstance(name, str) else None,
     )
 
 
 def _claims(ask: Ask) -> Mapping[str, Any]:
-    """What the id token of the sign-in says."""
+    """What the id token of the sign-in says; a token that another client of the pool was given opens nothing here."""
     claims: Mapping[str, Any] = ask.authorizer.get("claims") or {}
-    subject = claims.get("sub")
-    if claims.get("token_use") != "id" or not isinstance(subject, str):
+    subject, ours = claims.get("sub"), claims.get("aud") == settings().user_pool_client_id
+    if claims.get("token_use") != "id" or not ours or not isinstance(subject, str):
         raise Forbidden("Send the id token of your sign-in", code="id_token_required")
     ask.caller = subject
     return claims
 
 
 def _groups(claim: object) -> set[str]:
-    """Groups reach a function as a list, or as text: `Admins`, `Admins,Traders`, `[Admins Traders]`."""
+    """Groups reach a function as a list, or as text: `Admins`, `Admins,Traders`, `[Admins Traders]`; names exactly."""
     if isinstance(claim, list):
-        return set(map(str, claim))
-    return set(re.split(r"[\s,]+", str(claim or "").strip("[]")))
+        return {name for name in claim if isinstance(name, str)}
+    text = str(claim or "")
+    inside = re.fullmatch(r"\[(.*)\]", text)
+    return set(inside[1].split(" ") if inside else text.split(","))

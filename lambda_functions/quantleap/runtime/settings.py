@@ -28,6 +28,7 @@ class Settings(BaseModel):
     simulated_broker_url: str | None = None
     market_feed_url: str | None = None
     egress_ip: str | None = Field(default=None, description="the fixed address that requests to brokers leave from")
+    user_pool_client_id: str = Field(description="the stage's own client: whose tokens open its doors")
     app_url: str = Field(description="where our own pages are, without a slash at the end")
     market_hours: Literal["exchange", "always"]
     warm_lead_s: PositiveInt

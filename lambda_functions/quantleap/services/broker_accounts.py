@@ -37,6 +37,7 @@ from quantleap.domain.ids import Randomness, user_id
 from quantleap.domain.model import UNKNOWN_FIELD
 from quantleap.domain.partner import ALPHANUMERIC, Environment, PartnerKey, Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http, Logins, Page, Users
+from quantleap.domain.urls import is_public
 from quantleap.services import mock_logins
 
 STATE_LENGTH = 43
@@ -190,6 +191,8 @@ def begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Log
     rule = broker.capability.login
     if rule.names_redirect and redirect_url is None:
         raise InvalidRequest({"redirect_url": f"Needed: the login page of {account.broker_id} asks where to return to"})
+    if redirect_url and account.environment is Environment.LIVE and not is_public(redirect_url):
+        raise InvalidRequest({"redirect_url": "Write an address with a public name; others serve test keys only"})
     credentials = ports.vault.credentials(account.user_id, account.client_id)
     secret = ports.draw(ALPHANUMERIC, STATE_LENGTH)
     bound = bound_to(redirect_url, secret) if redirect_url and rule.binding is Binding.REDIRECT else redirect_url

@@ -1,0 +1,61 @@
+"""Addresses that somebody else writes and a browser follows: one rule for what may stand in them."""
+
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, StringConstraints
+
+HTTPS = "Write an https address without a user name, a password or a fragment"
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+"""Where a developer's own pages are."""
+
+INTERNAL = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private")
+"""Last parts of names that no public name server knows (RFC 6761, RFC 6762, and ICANN's collisions)."""
+
+
+def _parts(value: str) -> SplitResult:
+    """The parts of an address with a host and a port that may be; raises `ValueError`."""
+    try:
+        parts = urlsplit(value)
+        odd = parts.fragment or "@" in parts.netloc or not parts.hostname or parts.port == 0
+    except ValueError:
+        raise ValueError(HTTPS) from None
+    if odd:
+        raise ValueError(HTTPS)
+    return parts
+
+
+def is_public(value: str) -> bool:
+    """Whether the whole world can reach it by its name: neither a number, nor a name of somebody's own network."""
+    name = (urlsplit(value).hostname or "").rstrip(".")
+    try:
+        ip_address(name)
+    except ValueError:
+        return "." in name and name.rpartition(".")[2] not in INTERNAL and not name.rpartition(".")[2].isdigit()
+    return False
+
+
+def _public(value: str) -> str:
+    if _parts(value).scheme != "https":
+        raise ValueError(HTTPS)
+    if not is_public(value):
+        raise ValueError("Write an address with a public name")
+    return value
+
+
+def _return(value: str) -> str:
+    parts = _parts(value)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError(HTTPS)
+    return value
+
+
+Plain = StringConstraints(pattern=r"^https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+$", max_length=1024)
+"""What RFC 3986 lets stand in an address; of its signs not the quote, which ends an attribute of a page."""
+
+PublicUrl = Annotated[str, Plain, AfterValidator(_public)]
+"""An address that pages of others show."""
+
+ReturnAddress = Annotated[str, Plain, AfterValidator(_return)]
+"""Where a login returns to: over https, or on the developer's own machine."""
