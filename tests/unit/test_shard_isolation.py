@@ -137,6 +137,36 @@ def test_a_fault_of_one_account_keeps_no_other_from_leaving(
     check_exit(report, store, caplog.text, harmless=site.harmless)
 
 
+@pytest.mark.parametrize("at_boundary", [True, False])
+def test_what_had_left_before_a_fault_is_looked_up(monkeypatch: pytest.MonkeyPatch, *, at_boundary: bool) -> None:
+    """The bytes are on their way when something faults: nobody may say that the order was not sent."""
+    store, broker = a_store(3), FakeZebu(hangs_up_after_s=1e9 if at_boundary else 5)
+    write = Channel.write
+
+    def faulty(channel: Channel, intent: Any) -> Any:
+        answer = write(channel, intent)
+        if channel.session.client_id == "C1":
+            raise KeyError(SECRET)
+        return answer
+
+    monkeypatch.setattr(Channel, "write", faulty)
+
+    report = run(store, broker)
+
+    assert states(store.tickets["sub_1#alloc_1"]) == [State.FILLED, *[State.NOT_SENT] * 3]
+    assert sum(order["actid"] == "C1" for order in broker.orders) == 1
+    assert report.incomplete == 1
+
+
+def test_what_was_placed_before_a_fault_is_known_to_be_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, broker = a_store(3), FakeZebu()
+    Site(Channel, "placed").fault(monkeypatch)
+
+    run(store, broker)
+
+    assert states(store.tickets["sub_1#alloc_1"]) == [State.FILLED, *[State.NOT_SENT] * 3]
+
+
 def check_exit(report: Report, store: Store, log: str, *, harmless: bool) -> None:
     """What it leaves open is told, so that another exit follows."""
     tickets = {ticket.client_id: ticket for ticket in store.tickets.values()}

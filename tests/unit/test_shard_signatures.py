@@ -12,6 +12,7 @@ from quantleap.adapters.brokers.directory import BROKERS
 from quantleap.adapters.brokers.icici_direct import IciciDirect
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.domain.broker import Answer, Request
+from quantleap.domain.execution import Timing
 from quantleap.services.gate import from_ns
 from quantleap.services.shard import serve
 from tests.engine import Behaviour, FakeLine, FakeZebu, Power, Store, T, VirtualLoop, a_desk, an_errand, play
@@ -86,7 +87,25 @@ def test_a_successor_signs_anew_what_it_looks_up_and_completes(ages: list[timede
     assert max(ages) <= OLDEST
 
 
+def test_nothing_is_computed_at_the_boundary(ages: list[timedelta], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = making(monkeypatch)
+
+    play(partial(serve, a_desk(a_store(2), FakeZebu(), Power()), an_errand()), WARM)
+
+    assert ages
+    assert made == [WARM] * 8 + [T - Timing().last_look] * 8
+
+
 def test_brokers_that_sign_no_time_have_everything_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = making(monkeypatch)
+
+    play(partial(serve, a_desk(a_store(2), FakeZebu(), Power()), an_errand()), WARM)
+
+    assert made == [WARM] * 8
+
+
+def making(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """When orders are turned into requests."""
     made: list[datetime] = []
     real = Zebu.place
 
@@ -95,9 +114,7 @@ def test_brokers_that_sign_no_time_have_everything_prepared_once(monkeypatch: py
         return real(*arguments)
 
     monkeypatch.setattr(Zebu, "place", place)
-    play(partial(serve, a_desk(a_store(2), FakeZebu(), Power()), an_errand()), WARM)
-
-    assert made == [WARM] * 8
+    return made
 
 
 def test_who_signs_the_time_says_so() -> None:
