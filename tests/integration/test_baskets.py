@@ -142,6 +142,21 @@ def test_a_change_is_merged_as_the_documents_show(admin: Gateway, basket: str) -
     assert set(wrong.body["details"]) == {"strategies[0].exit_time", "colour"}
 
 
+def test_an_administrator_reads_at_once_how_many_followers_a_change_is_too_large_for(
+    admin: Gateway, basket: str
+) -> None:
+    template = basket.rpartition("/")[2]
+    admin(f"POST /admin/marketplace/templates/{template}", OFFER)
+    partner = new_partner(admin)
+    partner("POST /partner/broker-accounts", ACCOUNT)
+    wanted = {**USER, "template_id": template, "broker_client_id": "ZEBU123", "lot_multiplier": 5}
+    assert partner("POST /partner/marketplace/subscribe", wanted).status == 201
+
+    changes = [admin(f"PUT {basket}", {"max_lots": most}).body["too_large_for"] for most in (10, 9, 9)]
+
+    assert changes == [0, 1, 0], "the last one changes nothing"
+
+
 def test_a_registered_version_is_approved_through_the_api(admin: Gateway) -> None:
     made = admin("POST /options/baskets", {**BASKET, "policy": "registered"}).body
     path = f"/options/baskets/{made['basket_id']}"

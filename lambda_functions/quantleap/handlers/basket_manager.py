@@ -41,7 +41,8 @@ def one(admin: str, ask: Ask) -> Reply:
 def change(admin: str, ask: Ask) -> Reply:
     """Write a new version of a basket; what is left out stays."""
     written = baskets.change(wiring.baskets(), wiring.clock, admin, ask.id("basket_id"), ask.body(BasketChange))
-    return Reply(200, views.written(written))
+    misfits = baskets.too_large_for(wiring.subscriptions(), wiring.clock, written)
+    return Reply(200, views.written(written, misfits))
 
 
 @api.admin("DELETE /options/baskets/{basket_id}")
@@ -106,4 +107,6 @@ def ahead(admin: str, ask: Ask) -> Reply:
     return Reply(200, calendar_views.ahead(calendar.ahead(wiring.baskets(), wiring.calendar(), wiring.clock)))
 
 
-handler = lambda_handler(api, wiring.baskets, wiring.calendar, wiring.halts, wiring.runs, wiring.starter, wiring.users)
+handler = lambda_handler(
+    api, wiring.baskets, wiring.calendar, wiring.halts, wiring.runs, wiring.starter, wiring.subscriptions, wiring.users
+)

@@ -9,9 +9,12 @@ from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest
 from quantleap.domain.ids import PLATFORM_OWNER, Randomness, basket_id
 from quantleap.domain.model import merged
-from quantleap.domain.ports import Baskets
+from quantleap.domain.ports import Baskets, Subscriptions
 from quantleap.domain.rate import day_of
-from quantleap.domain.sizing import require_tradable
+from quantleap.domain.sizing import caps, require_tradable
+
+MOST_COUNTED = 20_000
+"""Followers that are read while an administrator waits, which takes some seconds; the rehearsal counts any number."""
 
 
 class Written(NamedTuple):
@@ -61,6 +64,16 @@ def change(baskets: Baskets, clock: Clock, admin: str, wanted: str, fields: Bask
     version = was.state(draft, written.latest_version, admin, now)
     baskets.save(written, was=was, written=version)
     return Written(written, version)
+
+
+def too_large_for(subscriptions: Subscriptions, clock: Clock, done: Written) -> int | None:
+    """How many followers may not trade a version as written; None where too many follow to count them at once."""
+    if done.version is None:
+        return 0
+    if done.basket.subscriber_count > MOST_COUNTED:
+        return None
+    oversized = caps(done.version, day_of(clock()))
+    return sum(bool(oversized(seat.allocations)) for seat in subscriptions.seats(done.basket.basket_id))
 
 
 def _newest(baskets: Baskets, basket: Basket) -> BasketDraft:

@@ -55,9 +55,13 @@ class Version(BasketVersion):
 
 
 class WrittenBasket(Basket, Answer):
-    """A basket after a change, and the version that came of it; null where nothing differed."""
+    """A basket after a change, and the version that came of it; null where nothing differed.
+
+    `too_large_for` is how many followers may not trade that version; null where too many follow to be counted at once.
+    """
 
     written_version: Version | None
+    too_large_for: int | None
 
 
 class DeletedBasket(Answer):

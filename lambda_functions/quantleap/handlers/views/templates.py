@@ -54,10 +54,10 @@ def versions(of: Basket, shown: Sequence[BasketVersion]) -> Body:
     return {"basket_id": of.basket_id, "versions": [version(each, of) for each in shown], "count": len(shown)}
 
 
-def written(done: Written) -> Body:
-    """A basket after a change, with the version that came of it."""
+def written(done: Written, misfits: int | None) -> Body:
+    """A basket after a change, with the version that came of it and how many followers it is too large for."""
     made = None if done.version is None else version(done.version, done.basket)
-    return {**basket(done.basket), "written_version": made}
+    return {**basket(done.basket), "written_version": made, "too_large_for": misfits}
 
 
 def withdrawn(done: Withdrawn) -> Body:
