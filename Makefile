@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo bench test lint coverage reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
+.PHONY: help setup environments run demo key bench test lint coverage reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -29,6 +29,9 @@ run: setup ## start the local platform; Ctrl-C ends it
 
 demo: setup ## play a trading day's journey on the running platform
 	@exec $(PYTHON) -m sandbox demo --port $(PORT) --state "$(STATE)" --broker "$(BROKER)"
+
+key: setup ## print a test key of the running platform: `make key ASK='--per-minute 5'`
+	@$(PYTHON) -m sandbox key --state "$(STATE)" $(ASK)
 
 bench: setup sdks ## measure side by side with peers, write docs/benchmarks.md
 	@$(PYTHON) -m bench --state "$(STATE)"

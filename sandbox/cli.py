@@ -10,12 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from sandbox.client import as_person
 from sandbox.demo.play import play
 from sandbox.platform.aws import connect
 from sandbox.platform.function_logs import lines
 from sandbox.platform.places import Places, Ports
 from sandbox.platform.record import Record
 from sandbox.platform.run import run as run_platform
+from sandbox.platform.seed import create_partner_key
 from sandbox.problem import Problem
 
 app = typer.Typer(
@@ -39,6 +41,23 @@ def demo(port: Port = 4566, state: State = Path(".local"), broker: Broker = "zeb
     """Play a trading day on the running platform; the folder says where that is."""
     with _one_line_on_trouble():
         play(Places(state), _console(), broker)
+
+
+@app.command()
+def key(
+    state: State = Path(".local"),
+    per_minute: Annotated[int, typer.Option(help="Requests a minute.")] = 60,
+    permission: Annotated[list[str] | None, typer.Option(help="What it may do; all, if none is named.")] = None,
+    address: Annotated[list[str] | None, typer.Option(help="Where it may be used; anywhere, if none is named.")] = None,
+) -> None:
+    """Issue a test key of the partner, to try limits, permissions and address lists with."""
+    with _one_line_on_trouble():
+        record = Record.read(Places(state).record)
+        wanted: dict[str, object] = {"rate_limits": {"requests_per_minute": per_minute}}
+        wanted |= {"permissions": permission} if permission else {}
+        wanted |= {"allowed_ips": address} if address else {}
+        made = create_partner_key(as_person(record.base_url, record.admin.token), **wanted)
+        typer.echo(f"KEY={made.api_key}\nSECRET={made.api_secret}")
 
 
 @app.command()

@@ -23,14 +23,14 @@ ANSWERS = (
         "Invalid API key or secret",
         "Partners send 'Authorization: Bearer pk_...' and 'X-Partner-Secret: sk_...'; "
         "administrators send 'Authorization: Bearer' with the id token of their sign-in.",
-        ("UNAUTHORIZED",),
+        ("UNAUTHORIZED", "ACCESS_DENIED"),  # the latter is the authorizer's denial: no other policy denies anything
     ),
     Answer(
         403,
         "permission_denied",
         "Permission denied",
         "These credentials do not reach this resource.",
-        ("ACCESS_DENIED", "INVALID_API_KEY", "WAF_FILTERED"),
+        ("INVALID_API_KEY", "WAF_FILTERED"),
     ),
     # No route is signed with AWS keys, so a complaint about a signature means a path that is not there.
     Answer(
@@ -84,6 +84,9 @@ ANSWERS = (
     ),
 )
 
+SAFE = {"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"}
+"""What every answer tells a browser, the functions' too (`runtime/api.py`): believe the type, come by https only."""
+
 _HEADERS = {401: {"WWW-Authenticate": "'Bearer'"}, 429: {"Retry-After": "'1'"}}
 
 
@@ -95,7 +98,11 @@ def add_gateway_responses(api: apigateway.RestApi) -> None:
                 "".join(word.title() for word in cause.split("_")),
                 type=apigateway.ResponseType.of(cause),
                 status_code=str(answer.status),
-                response_headers={"X-Request-Id": "context.requestId", **_HEADERS.get(answer.status, {})},
+                response_headers={
+                    "X-Request-Id": "context.requestId",
+                    **{name: f"'{value}'" for name, value in SAFE.items()},
+                    **_HEADERS.get(answer.status, {}),
+                },
                 templates={"application/json": _body(answer)},
             )
 

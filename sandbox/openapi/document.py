@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from cdk_stack.routes import Auth
 from quantleap.domain.codes import CODES
+from quantleap.runtime.api import SAFE
 from quantleap.runtime.repeats import HEADER as IDEMPOTENCY_KEY
 from quantleap.runtime.repeats import REPLAYED
 from sandbox.openapi import schemas
@@ -35,6 +36,7 @@ TITLES = {
     404: "No such thing among those the caller may see.",
     409: "What is stored does not allow it now.",
     413: "Too much.",
+    415: "No JSON.",
     422: "The idempotency key stands for another request.",
     429: "Over a limit.",
     500: "A fault of ours.",
@@ -74,6 +76,8 @@ HEADERS = {
     "X-RateLimit-Limit": _header("Requests a minute.", type="integer", minimum=1),
     "X-RateLimit-Remaining": _header("What is left of them, or of the day where that is less.", type="integer"),
     "X-RateLimit-Reset": _header("When all are back, in seconds since 1970.", type="integer"),
+    "X-Content-Type-Options": _header("Believe the type.", type="string", const="nosniff"),
+    "Strict-Transport-Security": _header("Come by https only.", type="string"),
     "Retry-After": _header("Seconds to wait.", type="integer", minimum=1),
     REPLAYED: _header("This answer was given before, under the same idempotency key.", type="string", const="true"),
     "WWW-Authenticate": _header("How to say who asks.", type="string"),
@@ -272,11 +276,8 @@ def _told(status: int, possible: Sequence[str]) -> str:
 def _refusal(models: Models, possible: Sequence[str]) -> Schema:
     """The common shape, with the codes that are possible here and the fields that come with them."""
     more = {name: schema for code, fields in EXTRAS.items() if code in possible for name, schema in fields.items()}
-    return {
-        **models.ref(Refusal, "serialization"),
-        "properties": {"code": {"enum": list(possible)}, **more},
-        **models.closed,
-    }
+    here: Schema = {"type": "object", "properties": {"code": {"type": "string", "enum": list(possible)}, **more}}
+    return {"allOf": [models.ref(Refusal, "serialization"), here], **models.closed}
 
 
 def _content(schema: Schema, examples: Schema) -> Schema:
@@ -284,7 +285,7 @@ def _content(schema: Schema, examples: Schema) -> Schema:
 
 
 def _headers(read: Reading, status: int) -> Schema:
-    names = ["X-Request-Id"]
+    names = ["X-Request-Id", *SAFE]
     if read.route.auth is Auth.PARTNER and status not in {401, 504}:
         names += LIMITS
     if read.repeatable and status < 300:  # noqa: PLR2004 - HTTP

@@ -39,7 +39,7 @@ def _of_reading(reading: Reading) -> Iterator[str]:
     if reading.body or reading.query or reading.repeatable:
         yield "invalid_request"
     if reading.body:
-        yield "payload_too_large"
+        yield from ("payload_too_large", "unsupported_media_type")
     if "{" in reading.route.path:
         yield "not_found"
     if reading.repeatable:

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema as cs
 
+from quantleap.domain.broker_id import BROKER_IDS
 from quantleap.domain.deep_links import NewDeepLink
 from quantleap.domain.halts import SCOPE
-from quantleap.domain.subscription import NewSubscription
+from quantleap.domain.runs import NewRun
+from quantleap.domain.subscription import NewSubscription, OwnFilter, ReadinessFilter, SubscriptionFilter
 from quantleap.runtime.reply import plain
 
 type Schema = dict[str, Any]
@@ -24,6 +26,7 @@ CHECKS: Mapping[str, Schema] = {
     "_partner_word": {"pattern": "^[A-Za-z][A-Za-z0-9]{1,23}$"},
     "_not_reserved": {"not": {"const": "quantleap"}},
     "_network": {"description": "An IPv4 or IPv6 address or CIDR."},
+    "_known": {"description": f"In any case: {', '.join(BROKER_IDS)}."},
     "_readable": {},
     "_return_address": {"format": "uri"},
     "_upper_word": {"pattern": "^[A-Z][A-Z0-9_]{1,31}$"},
@@ -82,10 +85,26 @@ def components(uses: Sequence[Use]) -> tuple[Mapping[Use, str], dict[str, Schema
     refs, whole = models_json_schema(uses, by_alias=True, ref_template=REF, schema_generator=OnTheWire)
     names = {use: _plain_name(refs[use]["$ref"].rpartition("/")[2]) for use in uses}
     found: dict[str, Schema] = _renamed(whole["$defs"])
-    for model in (NewSubscription, NewDeepLink):
+    for model in (NewSubscription, NewDeepLink, NewRun, OwnFilter, ReadinessFilter, SubscriptionFilter):
         if (model, "validation") in names:
             _name_twice(found[names[model, "validation"]])
-    return names, found
+    for name, schema in found.items():
+        schema["title"] = name
+    return names, {name: _without_loose_defaults(schema) for name, schema in found.items()}
+
+
+def _without_loose_defaults(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same without defaults that generators trip over: `null`, for what was left out is not null, and objects."""
+    match value:
+        case dict():
+            loose = isinstance(value.get("default", ""), dict | type(None))
+            return {
+                name: _without_loose_defaults(part) for name, part in value.items() if not (name == "default" and loose)
+            }
+        case list():
+            return [_without_loose_defaults(part) for part in value]
+        case _:
+            return value
 
 
 def _plain_name(name: str) -> str:
@@ -111,7 +130,7 @@ def _name_twice(schema: Schema) -> None:
     """`template_basket_id` is another name of `template_id`; where one is required, either will do."""
     fields = schema["properties"]
     fields["template_basket_id"] = {**fields["template_id"], "description": "Another name of template_id."}
-    if "template_id" in schema["required"]:
+    if "template_id" in schema.get("required", ()):
         schema["required"].remove("template_id")
         schema["anyOf"] = [{"required": [name]} for name in ("template_id", "template_basket_id")]
 

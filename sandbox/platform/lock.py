@@ -9,6 +9,9 @@ from typing import TextIO
 from sandbox.platform.places import Places
 from sandbox.problem import Problem
 
+PRIVATE = 0o077
+"""What nobody but the owner gets of whatever the platform writes: keys, sessions and secrets lie in its state."""
+
 
 @contextmanager
 def held(places: Places) -> Iterator[None]:
@@ -26,7 +29,10 @@ def held(places: Places) -> Iterator[None]:
 
 def _lock_file(places: Places) -> TextIO:
     try:
+        os.umask(PRIVATE)
         places.state.mkdir(parents=True, exist_ok=True)
+        if places.lock.exists():  # ours, perhaps of an earlier version; a new one is private already
+            places.state.chmod(0o700)
         return places.lock.open("a+")
     except OSError as error:
         raise Problem(f"{places.state} cannot hold the local state: {error.strerror}") from None

@@ -14,6 +14,25 @@ LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 1024
 HIGHEST_PORT = 65535
 
+BLOCKED_PORTS = {
+    1719,
+    1720,
+    1723,
+    2049,
+    3659,
+    4045,
+    4190,
+    5060,
+    5061,
+    6000,
+    6566,
+    *range(6665, 6670),
+    6679,
+    6697,
+    10080,
+}
+"""The "bad ports" of the Fetch standard that we might take: pages and programs of partners could not reach us."""
+
 
 class Places(NamedTuple):
     """The folder of local state, and what lies in it."""
@@ -73,6 +92,10 @@ class Ports(NamedTuple):
         ports = cls(first, first + 1)
         if not LOWEST_PORT <= min(ports) <= max(ports) <= HIGHEST_PORT:
             raise Problem(f"port {first} does not do: choose one from {LOWEST_PORT} to {HIGHEST_PORT - 1}")
+        if blocked := sorted(set(ports) & BLOCKED_PORTS):
+            raise Problem(
+                f"port {blocked[0]} does not do: browsers and Node.js refuse to connect to it; choose another"
+            )
         return ports
 
     @property

@@ -1,11 +1,14 @@
 """What goes wrong at the door, over HTTP: each with its status, its reason, and nothing changed."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sandbox.browser import log_in
 from sandbox.client import Client, as_partner, as_person
+from sandbox.platform.places import ROOT
 from sandbox.platform.record import PartnerKey
 from sandbox.platform.seed import PARTNER
 from tests.e2e.actors import a_linked_user, a_template, another_partner
@@ -154,3 +157,38 @@ def test_the_documents_mock_token_logs_in_without_a_browser(platform: Platform) 
     user.finish_login({"request_token": "mock_token_12345"}, user.begin_login()["state"]).expect(200)
     account = user.partner.get(f"/partner/broker-accounts/{user.client_id}").expect(200)["broker_account"]
     assert account["ready_to_trade"] is True
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line", "status", "code"),
+    [
+        (["--per-minute", "2"], "GET /partner/me", 429, "rate_limited"),
+        (["--permission", "marketplace:read"], "GET /partner/subscriptions", 403, "permission_denied"),
+        (["--address", "203.0.113.10"], "GET /partner/me", 403, "ip_not_allowed"),
+    ],
+)
+def test_a_key_can_be_made_for_every_refusal_of_the_checklist(
+    platform: Platform, wanted: list[str], line: str, status: int, code: str
+) -> None:
+    command = [sys.executable, "-m", "sandbox", "key", "--state", str(platform.places.state), *wanted]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = dict(each.split("=") for each in told.split())
+    partner = as_partner(platform.record.base_url, PartnerKey(named["KEY"], named["SECRET"]))
+    method, path = line.split()
+
+    said = [partner.send(method, path) for _ in range(4)][-1]
+
+    assert (said.status, said.body["code"]) == (status, code)
+
+
+def test_a_wrong_secret_costs_no_more_than_a_right_one(platform: Platform) -> None:
+    """The authorizer's process lives on: it says no, and does not fall."""
+    key, secret = platform.record.partner
+    wrong = [PartnerKey(key, f"{secret[:-1]}{letter}") for letter in "abcdef" if not secret.endswith(letter)]
+    platform.partner().get("/partner/me").expect(200)
+    before = {each.pid for each in platform.workers("partner-auth")}
+
+    said = [as_partner(platform.record.base_url, each).get("/partner/me") for each in wrong]
+
+    assert {reply.status for reply in said} == {401}
+    assert before <= {each.pid for each in platform.workers("partner-auth")}

@@ -7,6 +7,7 @@ import pytest
 
 from cdk_stack.routes import ENTRANCES, Auth
 from cdk_stack.table_design import INDEXES
+from quantleap.runtime.api import SAFE
 from quantleap.runtime.settings import Settings
 from tests.infrastructure.template import Properties, Template, text
 
@@ -196,13 +197,16 @@ class TestApi:
             assert str(body["statusCode"]) == answer["StatusCode"]
             assert body["request_id"] == "$context.requestId"
             assert answer["ResponseParameters"]["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+            told = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in SAFE.items()}
+            assert told.items() <= answer["ResponseParameters"].items()
 
     def test_calls_a_refused_pair_what_the_documents_call_it(self, dev: Template) -> None:
-        refused = _gateway_answer(dev, "UNAUTHORIZED")
-
-        assert refused["StatusCode"] == "401"
-        body = json.loads(refused["ResponseTemplates"]["application/json"])
-        assert (body["error"], body["code"]) == ("Invalid API key or secret", "invalid_credentials")
+        for cause in ("UNAUTHORIZED", "ACCESS_DENIED"):  # without both headers, and denied by the authorizer
+            refused = _gateway_answer(dev, cause)
+            assert refused["StatusCode"] == "401"
+            assert refused["ResponseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"
+            body = json.loads(refused["ResponseTemplates"]["application/json"])
+            assert (body["error"], body["code"]) == ("Invalid API key or secret", "invalid_credentials")
 
     def test_calls_a_missing_path_missing_with_and_without_credentials(self, dev: Template) -> None:
         # AWS takes an Authorization header on an unknown path for a bad signature.

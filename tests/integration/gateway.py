@@ -52,6 +52,22 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     raise Unroutable(path)
 
 
+class TurnedAway(Exception):
+    """The gateway answers 401 by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def admitted(policy: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an authorizer tells of whom it lets in; raises `TurnedAway` for anybody else."""
+    [statement] = policy["policyDocument"]["Statement"]
+    if statement["Effect"] != "Allow":
+        raise TurnedAway
+    context: Mapping[str, Any] = policy["context"]
+    return context
+
+
 class Gateway:
     """Calls the API as one caller; `source_ip` is where it calls from."""
 
@@ -83,8 +99,7 @@ class Gateway:
             "methodArn": f"{STAGE_ARN}/{route.method}{route.path}",
             "multiValueHeaders": {name: [value] for name, value in self.headers.items()},
         }
-        context: Mapping[str, Any] = function("partner-auth").handler(event, Context())["context"]
-        return context
+        return admitted(function("partner-auth").handler(event, Context()))
 
     def _event(self, route: Route, parameters: dict[str, str], query: str, body: str | None) -> dict[str, Any]:
         names = parse_qs(query, keep_blank_values=True)

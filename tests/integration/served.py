@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cdk_stack.constructs.gateway_responses import ANSWERS
 from cdk_stack.routes import Auth, Route
-from tests.integration.gateway import STAGE_ARN, Context, Unroutable, find, function
+from tests.integration.gateway import STAGE_ARN, Context, Unroutable, admitted, find, function
 
 TOKEN = "eyJhbGciOiJub25lIn0.dGVzdHM.c2lnbmVk"
 """What a sign-in of these tests gave; nobody else's is accepted."""
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         if route.auth is Auth.PARTNER:
             headers = {name: self.headers.get_all(name) for name in self.headers}
             event = {"methodArn": f"{STAGE_ARN}/{route.method}{route.path}", "multiValueHeaders": headers}
-            return function("partner-auth").handler(event, Context())["context"]
+            return admitted(function("partner-auth").handler(event, Context()))
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise Exception("Unauthorized")  # noqa: TRY002 - as an authorizer says it
         return {"claims": self.claims}

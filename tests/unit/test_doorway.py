@@ -2,19 +2,27 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from quantleap.domain import errors
-from quantleap.domain.model import MOST_COMPLAINTS, Model
+from quantleap.domain import errors, model
+from quantleap.domain.account import AccountFilter
+from quantleap.domain.deep_links import NewDeepLink
+from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.marketplace import Browse
+from quantleap.domain.model import MOST_COMPLAINTS, WANTED, Model, parse
 from quantleap.domain.money import Rupees
-from quantleap.domain.subscription import SubscriptionFilter
+from quantleap.domain.runs import NewRun, RunFilter
+from quantleap.domain.subscription import NewSubscription, OwnFilter, ReadinessFilter, SubscriptionFilter
 from quantleap.runtime.api import REFUSALS, Api, Ask, Reply
-from quantleap.runtime.ask import LARGEST_BODY
+from quantleap.runtime.ask import LARGEST_BODY, PLUS
 
 
 class Sent(Model):
@@ -231,3 +239,95 @@ def test_a_wrong_query_is_named(query: dict[str, list[str]], path: str) -> None:
         Ask(event(multiValueQueryStringParameters=query)).query(SubscriptionFilter)
 
     assert list(refusal.value.details) == [path]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "text/plain", "text/json", "application/xml", ""]
+)
+def test_a_body_of_another_type_is_refused(kind: str) -> None:
+    status, _, body = ask('{"fee": 1}', headers={"content-type": kind})
+
+    assert (status, body["code"], body["message"]) == (
+        415,
+        "unsupported_media_type",
+        "Send Content-Type: application/json",
+    )
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8", None])
+def test_json_is_json_however_it_is_written(kind: str | None) -> None:
+    assert ask('{"fee": 1}', headers={"Content-Type": kind} if kind else {})[0] == 200
+
+
+def test_a_body_that_is_no_utf_8_is_refused() -> None:
+    for spoiled in ('{"fee": 1, "name": "Ash\ufffd"}', '{"fee": 1, "name": "Ash\udcff"}'):
+        assert ask(spoiled)[2]["details"] == {"body": "Write a JSON object"}
+    packed = base64.b64encode(b'{"fee": 1, "name": "Ash\xff"}').decode()
+    assert ask(packed, isBase64Encoded=True)[2]["details"] == {"body": "Write a JSON object"}
+
+
+def test_every_answer_keeps_browsers_from_guessing_and_from_http() -> None:
+    for _, headers, _ in (ask('{"fee": 1}'), ask("[]"), raising(RuntimeError("a fault"))):
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def query(model: type[BaseModel], **names: str) -> dict[str, Any]:
+    api = Api()
+
+    @api.public("POST /things/{thing_id}")
+    def look(ask: Ask) -> Reply:
+        return Reply(200, {"read": ask.query(model).model_dump(mode="json")})
+
+    return read(api, event(multiValueQueryStringParameters={name: [value] for name, value in names.items()}))[2]
+
+
+def test_a_plus_that_an_address_turned_into_a_space_is_told_of() -> None:
+    for at in ("2026-11-24T09:20:00 05:30", "2026-11-24T09:20:00 0530"):
+        assert query(ReadinessFilter, at=at)["details"] == {"at": PLUS}
+    assert query(ReadinessFilter, at="2026-11-24T09:20:00+05:30")["read"]["at"] == "2026-11-24T09:20:00+05:30"
+
+
+@pytest.mark.parametrize("odd", ["1_0", "+10", " 10", "10.0", "1e1", "\u0661\u0660"])
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (Browse, "page"),
+        (Browse, "per_page"),
+        (SubscriptionFilter, "limit"),
+        (ReadinessFilter, "limit"),
+        (RunFilter, "limit"),
+        (AccountFilter, "limit"),
+    ],
+)
+def test_a_number_in_an_address_is_digits(model: type[BaseModel], name: str, odd: str) -> None:
+    assert query(model, **{name: odd})["details"] == {name: "Write a whole number in digits"}
+    assert query(model, **{name: "10"})["read"][name] == 10
+
+
+@pytest.mark.parametrize(
+    "model", [OwnFilter, SubscriptionFilter, ReadinessFilter, NewRun, NewSubscription, NewDeepLink]
+)
+def test_a_template_has_two_names_wherever_it_is_asked_for(model: type[BaseModel]) -> None:
+    rest = {"user_email": "asha@example.com", "broker_client_id": "ASHA1"} if "user_email" in model.model_fields else {}
+    more = {name: value for name, value in rest.items() if name in model.model_fields}
+
+    assert parse(model, more | {"template_basket_id": "bsk_1"}).template_id == "bsk_1"  # type: ignore[attr-defined]
+    with pytest.raises(InvalidRequest):
+        parse(model, more | {"template_id": "bsk_1", "template_basket_id": "bsk_2"})
+
+
+def test_a_complaint_says_what_is_wanted_and_quotes_no_pattern() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(NewSubscription, {"template_id": "?", "broker_client_id": "!", "user_email": "asha@example.com"})
+
+    assert refusal.value.details == {
+        "template_id": "Write an id of ours: 2 to 128 letters, digits, - and _",
+        "broker_client_id": "Write 2 to 40 letters, digits, - and _",
+    }
+
+
+def test_every_pattern_of_the_rules_has_its_words() -> None:
+    written = "".join(file.read_text() for file in Path(model.__file__).parent.glob("*.py"))
+
+    assert set(re.findall(r'pattern=r"([^"]+)"', written)) <= WANTED.keys()

@@ -93,7 +93,7 @@ def test_a_lost_race_for_a_client_id_leaves_no_credentials_behind(bank: Bank) ->
     assert bank.vault.kept == {}
 
 
-def test_a_race_with_oneself_keeps_the_credentials(bank: Bank) -> None:
+def test_a_race_with_oneself_is_won_and_keeps_the_credentials(bank: Bank) -> None:
     add = bank.accounts.add
 
     def twice(account: BrokerAccount, user: User, *, new_user: bool) -> None:
@@ -102,9 +102,23 @@ def test_a_race_with_oneself_keeps_the_credentials(bank: Bank) -> None:
 
     bank.accounts.add = twice  # type: ignore[method-assign]  # the same request came twice
 
-    with pytest.raises(Conflict):
-        bank.link()
+    assert not bank.link().new
     assert len(bank.vault.kept) == 1
+
+
+def test_a_users_first_accounts_that_come_at_once_are_all_linked(bank: Bank) -> None:
+    add, burst = bank.accounts.add, ["ZEBU2", "ZEBU3", "ZEBU4"]
+
+    def others_come_first(account: BrokerAccount, user: User, *, new_user: bool) -> None:
+        if burst:
+            bank.link(client_id=burst.pop())
+        add(account, user, new_user=new_user)
+
+    bank.accounts.add = others_come_first  # type: ignore[method-assign]  # each is overtaken by the next
+
+    assert bank.link().new
+    assert {account.client_id for account in bank.accounts.held.values()} == {"ZEBU123", "ZEBU2", "ZEBU3", "ZEBU4"}
+    assert len({account.user_id for account in bank.accounts.held.values()}) == 1
 
 
 def test_credentials_for_an_account_that_is_deleted_meanwhile_do_not_outlive_it(bank: Bank) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -8,7 +9,7 @@ from quantleap.adapters.brokers.mstock import MStock
 from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
-from quantleap.domain.account import BrokerAccount, LoginCallback, LoginStart, Session
+from quantleap.domain.account import BrokerAccount, LoginCallback, LoginStart, Session, valid_until_text
 from quantleap.domain.broker import (
     AddressNotAllowed,
     Broker,
@@ -21,6 +22,7 @@ from quantleap.domain.broker import (
     Unrecognised,
 )
 from quantleap.domain.capabilities import Binding
+from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
 from quantleap.domain.events import EventType, Happening
 from quantleap.domain.model import parse
@@ -189,7 +191,7 @@ def test_a_login_needs_an_account_of_that_user(bank: Bank, email: str) -> None:
         (Zerodha, {"Request_Token": "c", "action": "login", "status": "success"}, "c"),
         (Zebu, {"code": "c"}, "c"),
         (Upstox, {"CODE": "c"}, "c"),
-        (AngelOne, {"auth_token": "c", "feed_token": "f", "refresh_token": "r", "request_token": "other"}, "c"),
+        (AngelOne, {"auth_token": "c", "feed_token": "f", "refresh_token": "r", "request_token": "c"}, "c"),
         (MStock, {"Auth": "c", "ApiKey": "k", "UserDetails": "u"}, "c"),
         (IciciDirect, {"API_Session": "c"}, "c"),
         (IciciDirect, {"apisession": "c"}, "c"),
@@ -344,3 +346,34 @@ def test_an_account_that_changed_meanwhile_is_read_again_and_marked(bank: Bank) 
     assert [(event.type, event.data["user_id"]) for event in bank.accounts.told] == [
         (EventType.LOGIN_REQUIRED, user_id)
     ]
+
+
+def test_two_codes_that_differ_are_refused_by_name_and_leave_the_login_open(bank: Bank) -> None:
+    bank.link()
+    state = bank.begin("https://portal.example/back").state.state
+    back = {"user_email": ASHAS_MAIL, "state": state, "code": "c"}
+
+    with pytest.raises(InvalidRequest) as refusal:
+        bank.finish({**back, "request_token": "other"})
+
+    assert refusal.value.details == {"request_token": "Another code came beside it; send one of them"}
+    assert bank.finish({**back, "request_token": "c"}).token_expires_at is not None
+
+
+def test_a_callback_as_another_user_uses_the_state_up(bank: Bank) -> None:
+    bank.link()
+    back = {"user_email": ASHAS_MAIL, "state": bank.begin(None).state.state, "code": "c"}
+
+    with pytest.raises(NotFound):
+        bank.finish({**back, "user_email": "mallory@example.com"})
+    with pytest.raises(InvalidRequest) as refusal:
+        bank.finish(back)
+
+    assert refusal.value.reason == "oauth_state_invalid"
+
+
+def test_the_end_of_a_login_is_told_to_the_nearest_minute() -> None:
+    midnight = datetime(2026, 11, 24, tzinfo=IST)
+
+    assert valid_until_text(midnight - timedelta(milliseconds=400)) == "12:00 AM IST"
+    assert valid_until_text(midnight - timedelta(minutes=1)) == "11:59 PM IST"

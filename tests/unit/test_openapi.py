@@ -52,6 +52,29 @@ def test_the_document_is_valid_openapi() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(dict(WHOLE)).iter_errors()] == []
 
 
+def parts(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object of the document, examples left out."""
+    if isinstance(value, dict):
+        yield value
+        for name, part in value.items():
+            yield from parts(part) if name not in {"examples", "example"} else ()
+    elif isinstance(value, list):
+        for part in value:
+            yield from parts(part)
+
+
+def test_the_document_has_nothing_that_generators_trip_over() -> None:
+    titles = [schema.get("title") for schema in SCHEMAS.values()]
+    defaults = [part["default"] for part in parts(WHOLE) if "default" in part]
+    beside = [
+        part for part in parts(WHOLE) if isinstance(part.get("$ref"), str) and {"properties", "type"} & part.keys()
+    ]
+
+    assert titles == list(SCHEMAS), "a title names a class, so each has its own"
+    assert not [default for default in defaults if default is None or isinstance(default, dict)]
+    assert beside == [], "what stands beside a reference is overlooked"
+
+
 def test_every_route_is_promised_and_every_promise_is_a_route() -> None:
     assert set(PROMISES) == set(OPERATIONS) == {f"{route.method} {route.path}" for route in ROUTES}
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, Valid
 
 from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import IST
-from quantleap.domain.model import OUTSIDE, READABLE, Model, Sent, parse
+from quantleap.domain.model import OUTSIDE, READABLE, Digits, Model, Sent, parse
 from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.urls import ReturnAddress
 
@@ -172,7 +172,7 @@ class AccountFilter(Sent):
     """Which of a tenant's accounts to list, and which page of them."""
 
     user_email: Email | None = None
-    limit: int = Field(default=50, ge=1, le=100)
+    limit: Digits = Field(default=50, ge=1, le=100)
     next_token: ClientId | None = None
 
 
@@ -283,5 +283,6 @@ def bound_to(redirect_url: str, state: str) -> str:
 
 
 def valid_until_text(expires_at: datetime) -> str:
-    """`3:30 PM IST`, as a person reads it."""
-    return f"{expires_at.astimezone(IST):%I:%M %p} IST".lstrip("0")
+    """`3:30 PM IST`, as a person reads it; to the minute, for a broker tells the end in whole seconds from now."""
+    nearest = expires_at + timedelta(seconds=30)
+    return f"{nearest.astimezone(IST):%I:%M %p} IST".lstrip("0")

@@ -152,9 +152,13 @@ class LoginRule(NamedTuple):
 
     def code(self, came: Mapping[str, str]) -> str | None:
         """The code among what came back, its name written in any case; None without one."""
+        return next(iter(self.codes(came)), None)
+
+    def codes(self, came: Mapping[str, str]) -> Sequence[str]:
+        """Every code that came back, under whichever name, each once."""
         folded = {name.lower(): value for name, value in came.items() if value}
         names = (name.lower() for name in (*self.code_names, NEUTRAL_CODE))
-        return next((folded[name] for name in names if name in folded), None)
+        return list(dict.fromkeys(folded[name] for name in names if name in folded))
 
     def unknown(self, came: Iterable[str]) -> list[str]:
         """The names this broker's page does not return with."""

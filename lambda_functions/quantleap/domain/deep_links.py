@@ -5,16 +5,15 @@ and for minutes. What the link is for stands beside the hash and never in the ad
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 from urllib.parse import urlencode
 
-from pydantic import StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import StringConstraints, ValidationInfo, field_validator
 
 from quantleap.domain.account import Email, PersonName
 from quantleap.domain.ids import ALPHABET, Randomness
-from quantleap.domain.model import Identifier, Model, Sent
+from quantleap.domain.model import Identifier, Model, NamesTemplate
 from quantleap.domain.partner import Tenant
-from quantleap.domain.subscription import one_template_name
 
 LIFE = timedelta(minutes=5)
 """A portal asks for a link when its user clicks, and sends the browser there at once."""
@@ -26,7 +25,7 @@ LandingPath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_-]+)+$", 
 """A page of ours: no address of somebody else, no query."""
 
 
-class NewDeepLink(Sent):
+class NewDeepLink(NamesTemplate):
     """Whom a partner sends to us, and to which page: a template's, a subscription's, or the one it names."""
 
     user_email: Email
@@ -34,11 +33,6 @@ class NewDeepLink(Sent):
     template_id: Identifier | None = None
     subscription_id: Identifier | None = None
     path: LandingPath = "/marketplace"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-        return one_template_name(value)
 
     @field_validator("subscription_id")
     @classmethod

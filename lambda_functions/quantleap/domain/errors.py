@@ -124,6 +124,12 @@ class TooLarge(QuantLeapError):
     code = "payload_too_large"
 
 
+class WrongType(QuantLeapError):
+    """A body that says it is something else than JSON."""
+
+    code = "unsupported_media_type"
+
+
 class Conflict(QuantLeapError):
     """What is stored does not allow it now."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
+from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import ClockTime
 from quantleap.domain.indexes import ExpiryType, Index
 from quantleap.domain.model import NUMBER, READABLE, Model, Whole
@@ -21,7 +22,6 @@ SATURDAY = 5
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI")
 
 Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200), READABLE]
-BrokerId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,23}$")]
 Paise = Annotated[Decimal, Field(gt=0, le=1000, decimal_places=2), NUMBER]
 
 

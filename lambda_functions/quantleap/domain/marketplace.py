@@ -10,7 +10,7 @@ from pydantic import Field
 from quantleap.domain.basket import Basket, Category, Difficulty, PricingType
 from quantleap.domain.contracts import Index
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.model import Model
+from quantleap.domain.model import Digits, Model
 
 MOST_PER_PAGE = 100
 MOST_ORDERED = 1400
@@ -28,9 +28,9 @@ class Browse(Model):
     index: Index | None = None
     difficulty: Difficulty | None = None
     pricing_type: PricingType | None = None
-    page: int | None = Field(default=None, ge=1, le=10_000)
-    per_page: int | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
-    limit: int | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
+    page: Digits | None = Field(default=None, ge=1, le=10_000)
+    per_page: Digits | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
+    limit: Digits | None = Field(default=None, ge=1, le=MOST_PER_PAGE)
     next_token: str | None = Field(default=None, max_length=6000)
 
     @property

@@ -12,6 +12,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
 
 from quantleap.domain.errors import InvalidRequest
@@ -47,6 +48,17 @@ def _plain_number(value: object, info: ValidationInfo) -> object:
 NUMBER = BeforeValidator(_plain_number)
 """Of a number in a body: written as one."""
 
+
+def _digits(value: object) -> object:
+    """Python reads `1_0`, `+10` and ` 10 ` as ten, too."""
+    if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
+        raise ValueError("Write a whole number in digits")
+    return value
+
+
+Digits = Annotated[int, BeforeValidator(_digits)]
+"""Of a number in an address, where everything is text."""
+
 Whole = Annotated[int, NUMBER]
 Exact = Annotated[Decimal, NUMBER]
 
@@ -67,6 +79,21 @@ class Sent(Model):
     """
 
     model_config = ConfigDict(defer_build=True)
+
+
+class NamesTemplate(Sent):
+    """What has a `template_id`; `template_basket_id` is another name of it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if not isinstance(value, Mapping) or "template_basket_id" not in value:
+            return value
+        fields = dict(value)
+        other = fields.pop("template_basket_id")
+        if fields.setdefault("template_id", other) != other:
+            raise ValueError("template_id and template_basket_id name different templates; send one of them")
+        return fields
 
 
 UNKNOWN_FIELD = "Unknown field; remove it"
@@ -136,6 +163,22 @@ def _path(location: tuple[str | int, ...]) -> str:
     return text.removeprefix(".") or "body"
 
 
+WANTED = {
+    r"^[A-Za-z0-9_-]{2,128}$": "Write an id of ours: 2 to 128 letters, digits, - and _",
+    r"^[A-Za-z0-9_-]{2,40}$": "Write 2 to 40 letters, digits, - and _",
+    r"^[A-Za-z0-9_-]{1,40}$": "Write 1 to 40 letters, digits, - and _",
+    r"^https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+$": "Write a web address, such as https://portal.example/back",
+    r"^[ -~]*$": "Write printable ASCII characters only",
+    r"^run_[A-Za-z0-9_-]{1,200}$": "Write the next_token of the page before",
+    r"^[A-Z_]{2,24}$": "Write 2 to 24 capital letters and _",
+    r"^(/[A-Za-z0-9_-]+)+$": "Write the path of a page of ours, such as /marketplace",
+}
+"""What is wanted where a text does not fit a pattern, which nobody should have to read."""
+
+
 def _words(error: Mapping[str, Any]) -> str:
+    wanted = WANTED.get(error.get("ctx", {}).get("pattern", ""))
+    if wanted is not None:
+        return wanted
     known = WORDS.get(error["type"])
     return known.format(**error.get("ctx", {})) if known else str(error["msg"]).removeprefix("Value error, ")

@@ -14,7 +14,7 @@ from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
 from quantleap.domain.ids import Randomness
-from quantleap.domain.model import NUMBER, READABLE, Model, Sent, Whole, merged
+from quantleap.domain.model import NUMBER, READABLE, Digits, Model, Sent, Whole, merged
 from quantleap.domain.urls import PublicUrl
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -181,7 +181,7 @@ class Rotation(Sent):
 class UsageFilter(Sent):
     """How many days of usage, today's among them."""
 
-    days: int = Field(default=30, ge=1, le=366)
+    days: Digits = Field(default=30, ge=1, le=366)
 
 
 class OldSecret(Model):

@@ -16,7 +16,7 @@ from quantleap.domain.errors import InvalidRequest
 from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
-from quantleap.domain.model import Identifier, Sent
+from quantleap.domain.model import Digits, Identifier, NamesTemplate, Sent
 
 RECENT = 50
 """How many of a tenant's runs are looked through for the latest entry."""
@@ -42,7 +42,7 @@ RunToken = Annotated[str, StringConstraints(pattern=r"^run_[A-Za-z0-9_-]{1,200}$
 """A run's id, as the token of the page after it."""
 
 
-class NewRun(Sent):
+class NewRun(NamesTemplate):
     """A sandbox run of a template; without `at` it fires as soon as it can. An exit closes the latest entry."""
 
     template_id: Identifier
@@ -53,7 +53,7 @@ class NewRun(Sent):
 class RunFilter(Sent):
     """Which page of a tenant's runs."""
 
-    limit: int = Field(default=20, ge=1, le=100)
+    limit: Digits = Field(default=20, ge=1, le=100)
     next_token: RunToken | None = None
 
 

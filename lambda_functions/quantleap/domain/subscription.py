@@ -1,19 +1,18 @@
 """Subscriptions: a user's reference to a template, with the accounts and lots it trades."""
 
 import calendar
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from quantleap.domain.account import ClientId, Email, PersonName
 from quantleap.domain.basket import MaxLots, Pricing
 from quantleap.domain.clock import IST, Instant
 from quantleap.domain.errors import Conflict, InvalidRequest
-from quantleap.domain.model import NUMBER, Identifier, Model, Sent, Whole
+from quantleap.domain.model import NUMBER, Digits, Identifier, Model, NamesTemplate, Sent, Whole
 
 
 class Status(StrEnum):
@@ -46,18 +45,7 @@ MOST_ACCOUNTS = 5
 Multiplier = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1000, decimal_places=2), NUMBER]
 
 
-def one_template_name(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-    """A request with `template_id`, however it was named: `template_basket_id` is another name of it."""
-    if not isinstance(value, Mapping) or "template_basket_id" not in value:
-        return value
-    fields = dict(value)
-    other = fields.pop("template_basket_id")
-    if fields.setdefault("template_id", other) != other:
-        raise ValueError("template_id and template_basket_id name different templates; send one of them")
-    return fields
-
-
-class NewSubscription(Sent):
+class NewSubscription(NamesTemplate):
     """What a partner asks for; `template_basket_id` is another name of `template_id`."""
 
     template_id: Identifier
@@ -66,11 +54,6 @@ class NewSubscription(Sent):
     broker_client_id: ClientId
     lot_multiplier: Multiplier = Decimal(1)
     auto_link_broker: Literal[True] = True
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-        return one_template_name(value)
 
 
 class OwnSubscription(Sent):
@@ -115,29 +98,29 @@ class SubscriptionChange(Sent):
         return value
 
 
-class OwnFilter(Sent):
+class OwnFilter(NamesTemplate):
     """Which of their own subscriptions somebody lists."""
 
     status: Status | None = None
     template_id: Identifier | None = None
 
 
-class SubscriptionFilter(Sent):
+class SubscriptionFilter(NamesTemplate):
     """Which of a tenant's subscriptions to list, and which page of them."""
 
     user_email: Email | None = None
     status: Status | None = None
     template_id: Identifier | None = None
-    limit: int = Field(default=50, ge=1, le=200)
+    limit: Digits = Field(default=50, ge=1, le=200)
     next_token: str | None = Field(default=None, max_length=400)
 
 
-class ReadinessFilter(Sent):
+class ReadinessFilter(NamesTemplate):
     """Which subscriptions to judge, and for which moment; without one for now."""
 
     at: Instant | None = None
     template_id: Identifier | None = None
-    limit: int = Field(default=50, ge=1, le=200)
+    limit: Digits = Field(default=50, ge=1, le=200)
     next_token: str | None = Field(default=None, max_length=400)
 
 

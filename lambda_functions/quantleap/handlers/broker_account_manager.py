@@ -114,7 +114,7 @@ def initiate_own(person: Person, ask: Ask) -> Reply:
 def callback_own(person: Person, ask: Ask) -> Reply:
     """Finish today's login to one's own account."""
     back = ask.body(LoginEnd)
-    return Reply(200, views.logged_in(broker_accounts.finish(_ports(), _own(person, ask), back)))
+    return Reply(200, views.logged_in(broker_accounts.finish_own(_ports(), person, ask.id("client_id"), back)))
 
 
 def _own(person: Person, ask: Ask) -> BrokerAccount:

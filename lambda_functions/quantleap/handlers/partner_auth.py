@@ -1,9 +1,10 @@
 """The authorizer of partner routes: key and secret in, the partner out; nobody else gets past it.
 
-The gateway remembers its answer for 60 seconds for the same two headers, so it answers for the whole stage, and
-functions read the key anew at every request.
+The gateway remembers its answer, a denial too, for 60 seconds for the same two headers, so it answers for the whole
+stage, and functions read the key anew at every request.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -22,34 +23,42 @@ remembered = partner_auth.Remembered()
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Let a partner in, or raise."""
+    """The policy that lets a partner in, or the one that turns everybody else away.
+
+    The gateway answers 401 to the latter, in the words of `cdk_stack/constructs/gateway_responses.py`. To raise would
+    have the same answer, but ends the process that raised: the next caller would wait for another one to start.
+    """
     try:
         who = partner_auth.presented(event.get("multiValueHeaders") or {})
         proven = partner_auth.authenticate(wiring.keys(), wiring.hasher(), remembered, wiring.clock, who)
     except Unauthenticated as refusal:
         logger.info("turned away", extra={"reason": refusal.message})
-        # The gateway answers 401 to this very text; any other failure, so a fault of ours too, is a 500.
-        raise Exception("Unauthorized") from None  # noqa: TRY002 - the gateway reads the text, not the type
+        return _policy("Deny", "nobody", event["methodArn"], {})
     logger.info("let in", extra={"caller": f"{proven.key.tenant.key} {proven.key.api_key_id}"})
-    return _policy(proven, event["methodArn"])
+    return _policy("Allow", proven.key.api_key_id, event["methodArn"], _context(proven))
 
 
-def _policy(proven: Proven, method_arn: str) -> dict[str, Any]:
+def _policy(effect: str, principal: str, method_arn: str, context: Mapping[str, str]) -> dict[str, Any]:
     """Every route of the stage: a remembered answer serves them all."""
-    key = proven.key
     api, stage, *_ = method_arn.split("/")
     return {
-        "principalId": key.api_key_id,
+        "principalId": principal,
         "policyDocument": {
             "Version": "2012-10-17",
-            "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{api}/{stage}/*"}],
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": f"{api}/{stage}/*"}],
         },
-        "context": {
-            "api_key_id": key.api_key_id,
-            "partner_id": key.partner_id,
-            "environment": str(key.environment),
-            "secret_version": str(proven.secret_version),
-        },
+        "context": dict(context),
+    }
+
+
+def _context(proven: Proven) -> Mapping[str, str]:
+    """What functions are told of the partner."""
+    key = proven.key
+    return {
+        "api_key_id": key.api_key_id,
+        "partner_id": key.partner_id,
+        "environment": str(key.environment),
+        "secret_version": str(proven.secret_version),
     }
 
 

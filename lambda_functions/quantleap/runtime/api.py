@@ -31,6 +31,7 @@ from quantleap.domain.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    WrongType,
 )
 from quantleap.domain.partner import PartnerKey, Permission
 from quantleap.domain.rate import Standing
@@ -41,6 +42,10 @@ from quantleap.runtime.repeats import repeatable
 from quantleap.runtime.reply import Reply
 
 __all__ = ["REFUSALS", "Api", "Ask", "Door", "Reply", "lambda_handler"]
+
+
+SAFE = {"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"}
+"""What every answer tells a browser: believe the type, and come by https only."""
 
 
 class Refusal(NamedTuple):
@@ -61,6 +66,7 @@ REFUSALS: Mapping[type[QuantLeapError], Refusal] = {
     Conflict: Refusal(409, "Conflict"),
     AlreadySubscribed: Refusal(409, None),
     TooLarge: Refusal(413, "Payload too large"),
+    WrongType: Refusal(415, "Unsupported media type"),
     Reused: Refusal(422, "Idempotency key reused"),
     Throttled: Refusal(429, None),
     Unavailable: Refusal(503, "Service unavailable"),
@@ -235,6 +241,7 @@ def _proxy(reply: Reply, ask: Ask) -> Event:
         "headers": {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
+            **SAFE,
             "X-Request-Id": ask.request_id,
             **_limits(ask.standing),
             **reply.headers,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from quantleap.domain.errors import InvalidRequest, NotFound, TooLarge
+from quantleap.domain.errors import InvalidRequest, NotFound, TooLarge, WrongType
 from quantleap.domain.idempotency import digest
 from quantleap.domain.model import parse
 from quantleap.domain.rate import Standing
@@ -19,6 +19,14 @@ from quantleap.domain.rate import Standing
 type Event = dict[str, Any]
 
 TWICE = "Given more than once"
+JSON = "application/json"
+SPOILED = "\ufffd"
+"""What the gateway puts in place of bytes that are no UTF-8."""
+
+BARE_OFFSET = re.compile(r"\d [0-9]{2}:?[0-9]{2}")
+"""An offset whose `+` was read as the space that it stands for in an address."""
+
+PLUS = "Write the + of an offset as %2B: in an address a bare + is a space"
 
 LARGEST_BODY = 100_000
 """Characters; the largest basket there can be has a fifth of that."""
@@ -105,6 +113,9 @@ class Ask:
     def body[M: BaseModel](self, model: type[M], *, may_be_missing: bool = False) -> M:
         """The JSON body as `model`; raises `InvalidRequest`. One that `may_be_missing` then says nothing."""
         text = self._text()
+        kind = self.header("Content-Type")
+        if text and kind is not None and kind.partition(";")[0].strip().lower() != JSON:
+            raise WrongType("Send Content-Type: application/json")
         return parse(model, {} if may_be_missing and not text else _read_json(text))
 
     def _text(self) -> str | bytes:
@@ -117,15 +128,23 @@ class Ask:
         """The query as `model`; raises `InvalidRequest`, also for a name given twice."""
         given: Mapping[str, list[str]] = self._event.get("multiValueQueryStringParameters") or {}
         repeated = {name: TWICE for name, values in given.items() if len(values) != 1}
-        if repeated:
-            raise InvalidRequest(repeated)
+        bare = {name: PLUS for name, values in given.items() if BARE_OFFSET.search("".join(values)[-7:])}
+        if repeated or bare:
+            raise InvalidRequest({**bare, **repeated})
         return parse(model, {name: values[0] for name, values in given.items()})
+
+
+def _unspoiled(text: str) -> str:
+    text.encode()  # fails on half a character, which some gateways make of bytes that are none
+    if SPOILED in text:
+        raise ValueError("no UTF-8")
+    return text
 
 
 def _read_json(sent: str | bytes) -> object:
     """Numbers as exact decimals, so money never passes through a float; text that is no Unicode is refused."""
     try:
-        text = sent if isinstance(sent, str) else sent.decode()
+        text = _unspoiled(sent if isinstance(sent, str) else sent.decode())
         value = json.loads(text, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_each_once)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()

@@ -1,7 +1,7 @@
 """Broker accounts: set up once, logged in to every trading day."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from quantleap.domain.broker import (
     Unknown,
     Unrecognised,
 )
-from quantleap.domain.capabilities import Binding
+from quantleap.domain.capabilities import NEUTRAL_CODE, Binding
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
 from quantleap.domain.events import EventType, Happening, event_id
@@ -81,14 +81,33 @@ def link(ports: Ports, key: PartnerKey, wanted: NewBrokerAccount) -> Linked:
     Sent again for the same user, client id and broker, the new credentials replace the old and today's login is
     void, because it was made with the old ones. A client id another user of the partner has is a conflict.
     """
-    user, client_of = ports.accounts.known(key.tenant, wanted.user_email, wanted.client_id)
-    return _link(ports, key.tenant, wanted, user, client_of, user_id(ports.draw))
+
+    def attempt() -> Linked:
+        user, client_of = ports.accounts.known(key.tenant, wanted.user_email, wanted.client_id)
+        return _link(ports, key.tenant, wanted, user, client_of, user_id(ports.draw))
+
+    return _unless_raced(attempt)
 
 
 def link_own(ports: Ports, person: Person, wanted: OwnBrokerAccount) -> Linked:
     """Store somebody's own credentials; the first account makes them a user of the platform."""
-    user, client_of = ports.accounts.known_user(person.tenant, person.user_id, wanted.client_id)
-    return _link(ports, person.tenant, wanted.of(person), user, client_of, person.user_id)
+
+    def attempt() -> Linked:
+        user, client_of = ports.accounts.known_user(person.tenant, person.user_id, wanted.client_id)
+        return _link(ports, person.tenant, wanted.of(person), user, client_of, person.user_id)
+
+    return _unless_raced(attempt)
+
+
+def _unless_raced(attempt: Callable[[], Linked]) -> Linked:
+    """What an attempt comes to, read and made anew while a user's other accounts are added at the same time."""
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except Conflict as conflict:
+            if conflict.reason != Conflict.code:
+                raise
+    return attempt()
 
 
 def _link(
@@ -210,7 +229,22 @@ def begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Log
 
 def finish_login(ports: Ports, key: PartnerKey, client_id: str, back: LoginCallback) -> BrokerAccount:
     """Finish the day's login of a partner's user."""
-    return finish(ports, _of(ports, key.tenant, client_id, back.user_email), back)
+    return _finished(ports, back, lambda: _of(ports, key.tenant, client_id, back.user_email))
+
+
+def finish_own(ports: Ports, person: Person, client_id: str, back: LoginEnd) -> BrokerAccount:
+    """Finish the day's login to one's own account."""
+    return _finished(ports, back, lambda: ports.accounts.get(person.user_id, client_id))
+
+
+def _finished(ports: Ports, back: LoginEnd, find: Callable[[], BrokerAccount]) -> BrokerAccount:
+    """Finish a login at the account that `find` finds; one to an account that is not there uses its state up, too."""
+    try:
+        account = find()
+    except NotFound:
+        ports.logins.take(back.state)
+        raise
+    return finish(ports, account, back)
 
 
 def finish(ports: Ports, account: BrokerAccount, back: LoginEnd) -> BrokerAccount:
@@ -302,6 +336,8 @@ def _code(broker: Broker, came: Mapping[str, str]) -> str:
     again = Counter(name.lower() for name in came)
     problems |= {name: "Given more than once" for name in came if again[name.lower()] > 1}
     code = rule.code(came)
+    if len(rule.codes(came)) > 1:
+        problems |= {NEUTRAL_CODE: "Another code came beside it; send one of them"}
     if code is None:
         problems |= {rule.code_names[0]: "Field required"}
     if code is None or problems:
