@@ -367,3 +367,40 @@ def test_one_wrong_row_leaves_the_choice_as_it_is_or_ends_it(
         "strike_not_found",
         "strike_not_listed",
     }
+
+
+def between(chain: Chain, strike: Decimal, part: str) -> Decimal:
+    """A premium so far on the way from a call's price to that of the next strike, which is cheaper."""
+    here, beyond = (chain.mid(each, Right.CE) for each in (strike, strike + 50))
+    assert here is not None
+    assert beyond is not None
+    return round(here + (beyond - here) * Decimal(part), 2)
+
+
+@pytest.mark.parametrize("away", [-2000, -1000, 1000, 2000])
+def test_a_row_that_hits_the_target_thousands_of_points_away_does_not_win(away: int) -> None:
+    chain = a_chain()
+    for rule in (PremiumStrike(premium=Decimal(100)), DeltaStrike(delta=Decimal("0.30"))):
+        meant = choose(rule, Right.CE, chain)
+        price = chain.mid(meant, Right.CE)
+        assert price is not None
+        wrong = quoting(chain, {(meant + away, Right.CE): around(price)})
+
+        assert chosen(rule, Right.CE, wrong) in {meant, "strike_not_found"}
+
+
+def test_a_neighbours_row_that_hits_the_target_by_mistake_does_not_bear_itself_out() -> None:
+    chain, strike = a_chain(), Decimal(26200)
+    premium = between(chain, strike, "0.7")
+    wrong = quoting(chain, {(strike, Right.CE): around(premium)})
+
+    assert choose(PremiumStrike(premium=premium), Right.CE, chain) == strike + 50
+    assert refusal(PremiumStrike(premium=premium), wrong) == "strike_not_found"
+
+
+def test_the_right_row_moved_a_little_hands_its_place_to_no_neighbour() -> None:
+    chain, strike = a_chain(), Decimal(26200)
+    premium, less = between(chain, strike, "0.7"), between(chain, strike, "1.6")
+    wrong = quoting(chain, {(strike + 50, Right.CE): around(less)})
+
+    assert refusal(PremiumStrike(premium=premium), wrong) == "strike_not_found"
