@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from quantleap.adapters.lines import AsyncLine, AsyncLines, new_loop
 from quantleap.domain.broker import OrderRequest
-from quantleap.domain.contracts import Contract, ExpiryType, Index, Right, expiry_date
+from quantleap.domain.contracts import Contract, ExpiryType, Index, Right
+from quantleap.domain.series import expiry_date
 from quantleap.domain.sessions import AlwaysOpen
 from tests.unit.desk import Desk
 from tests.unit.simulator import Hands, Remote

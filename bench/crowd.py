@@ -13,20 +13,12 @@ from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.basket import Basket, BasketDraft, MarketplaceConfig
 from quantleap.domain.broker import Instrument
 from quantleap.domain.clock import IST
-from quantleap.domain.contracts import (
-    TICK,
-    Contract,
-    ExpiryType,
-    Index,
-    Right,
-    expiry_date,
-    lot_size,
-    strike_step,
-)
+from quantleap.domain.contracts import TICK, Contract, ExpiryType, Index, Right
 from quantleap.domain.execution import Decision, Due, Kind, Seat
 from quantleap.domain.ids import run_id
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Environment
+from quantleap.domain.series import expiry_date, lot_size, strike_step
 from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import Allocation, Status
 from sandbox.platform.templates import IRON_CONDOR

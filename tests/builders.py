@@ -11,7 +11,10 @@ from quantleap.domain.basket import Basket, Leg, MarketplaceConfig, Pricing, Pri
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.execution import Due, Intent, Kind, Plan, State, Ticket
 from quantleap.domain.ids import PLATFORM_OWNER
+from quantleap.domain.market_data import SquareOffHour
 from quantleap.domain.partner import Environment, PartnerKey, RevenueShare, Tenant
+from quantleap.domain.sessions import TradingCalendar
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.strikes import AtmStrike
 from quantleap.domain.subscription import (
     Allocation,
@@ -214,3 +217,9 @@ def a_ticket(**changes: Any) -> Ticket:
         settled=True,
     )
     return Ticket.model_validate({**dict(usual), **changes})
+
+
+def early_closing(hour: time = time(15, 15), broker: str = "zebu") -> TradingCalendar:
+    """The exchange's calendar, with a broker that is known to close intraday positions itself from an hour on."""
+    row = SquareOffHour(broker_id=broker, effective_from=date(2026, 11, 1), at=hour, source="the broker, by mail")
+    return TradingCalendar(lambda: SHIPPED.over([row]))

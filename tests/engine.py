@@ -184,6 +184,14 @@ class FakeZebu:
     """When somebody looked into a book."""
     prints: Callable[[list[Line]], list[Line]] = list
     """What its book makes of an account's lines, see `tests.misprints`."""
+    holds: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By client, the net of each symbol that its positions show, beside what is traded since."""
+    holds_as: str = "I"
+    """The product they show it under."""
+    positions_fail: int = 0
+    """So many looks at the positions fail."""
+    asked_positions: list[datetime] = field(default_factory=list)
+    """When somebody looked at positions."""
 
     def answer(self, payload: bytes) -> tuple[float, Answer | None]:
         """Seconds until the answer, and the answer, or None when the connection breaks instead."""
@@ -196,6 +204,8 @@ class FakeZebu:
                 self.cancels_fail -= 1
                 return 0.05, Answer(429, {}, b"")
             return self._cancel(fields["norenordno"])
+        if b"/PositionBook" in head:
+            return self._positions(fields["uid"])
         self.reads.append(from_ns(_now_ns()))
         if self.book_fails:
             self.book_fails -= 1
@@ -206,6 +216,19 @@ class FakeZebu:
             self.book_empty -= 1
             mine = []
         return 0.05, Answer(200, {}, json.dumps(self.prints(mine) or empty).encode())
+
+    def _positions(self, client: str) -> tuple[float, Answer]:
+        """What was held, and every order of it that was filled since."""
+        self.asked_positions.append(from_ns(_now_ns()))
+        if self.positions_fail:
+            self.positions_fail -= 1
+            return 0.05, Answer(502, {}, b"<html>")
+        net = dict(self.holds.get(client, {}))
+        for order in map(self._as_it_stands, self.orders):
+            if order["actid"] == client and order["tsym"] in net:
+                net[order["tsym"]] += int(order["fillshares"]) * (1 if order["trantype"] == "B" else -1)
+        lines = [{"exch": "NFO", "tsym": name, "prd": self.holds_as, "netqty": str(n)} for name, n in net.items()]
+        return 0.05, Answer(200, {}, json.dumps(lines or {"stat": "Not_Ok", "emsg": "no data"}).encode())
 
     def _place(self, fields: dict[str, str]) -> tuple[float, Answer | None]:
         self.tries += 1

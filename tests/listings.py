@@ -9,8 +9,9 @@ from typing import Any
 
 from quantleap.domain.account import Session
 from quantleap.domain.broker import Answer, BrokerFailure, Catalogue, Instrument, Request
-from quantleap.domain.contracts import TICK, Contract, Index, Right, lot_size
+from quantleap.domain.contracts import TICK, Contract, Index, Right
 from quantleap.domain.instruments import Master
+from quantleap.domain.series import lot_size
 
 MONDAY = date(2026, 11, 23)
 """Followed by a holiday, then by a trading Wednesday."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from quantleap.domain.contracts import Contract, ExpiryType, expiry_date
+from quantleap.domain.contracts import Contract, ExpiryType
+from quantleap.domain.series import expiry_date
 from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.trading import Product, Side
 from sandbox.broker import checks

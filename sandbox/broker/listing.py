@@ -5,17 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from quantleap.domain.contracts import (
-    Contract,
-    ExpiryType,
-    Index,
-    Right,
-    expiry_date,
-    expiry_types,
-    freeze_quantity,
-    lot_size,
-    strike_step,
-)
+from quantleap.domain.contracts import Contract, ExpiryType, Index, Right
+from quantleap.domain.series import expiry_date, expiry_types, freeze_quantity, lot_size, strike_step
 from quantleap.domain.sessions import Calendar
 from sandbox.broker.market import CHARACTERS
 

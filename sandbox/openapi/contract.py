@@ -41,8 +41,20 @@ def _subject(name: str, tag: str, promises: Mapping[str, Promise]) -> Mapping[st
 _LINK = ("client_id_taken", "conflict", "vault_unavailable")
 _REMOVE = ("broker_account_in_use", "conflict", "vault_unavailable")
 _CALLBACK = ("oauth_state_invalid", "broker_login_refused", "conflict", "broker_unavailable", "vault_unavailable")
-_SUBSCRIBE = ("not_found", "broker_account_missing", "already_subscribed", "template_withdrawn")
-_CHANGE = ("broker_account_missing", "broker_account_disabled", "invalid_state", "conflict")
+_SUBSCRIBE = (
+    "not_found",
+    "broker_account_missing",
+    "already_subscribed",
+    "template_withdrawn",
+    "exit_after_square_off",
+)
+_CHANGE = (
+    "broker_account_missing",
+    "broker_account_disabled",
+    "invalid_state",
+    "conflict",
+    "exit_after_square_off",
+)
 _LINKED: Mapping[int, type[BaseModel]] = {201: accounts.LinkedAccount, 200: accounts.LinkedAccount}
 
 PROMISES: Mapping[str, tuple[str, Promise]] = {
@@ -182,7 +194,7 @@ PROMISES: Mapping[str, tuple[str, Promise]] = {
         "Admin",
         "baskets",
         {
-            "POST /options/baskets": _ok("createBasket", baskets.OneBasket, status=201),
+            "POST /options/baskets": _ok("createBasket", baskets.MadeBasket, status=201),
             "GET /options/baskets": _ok("listBaskets", baskets.Baskets),
             "GET /options/baskets/{basket_id}": _ok("getBasket", baskets.OneBasket),
             "PUT /options/baskets/{basket_id}": _ok("changeBasket", baskets.WrittenBasket, "conflict"),

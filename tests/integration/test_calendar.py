@@ -1,12 +1,12 @@
 """The calendar as an administrator reads it, with moto behind."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 
-from quantleap.domain.sessions import TradingCalendar
+from quantleap.domain.sessions import AlwaysOpen, TradingCalendar
 from quantleap.runtime import wiring
-from tests.builders import Clock
+from tests.builders import Clock, a_strategy
 from tests.calls import Calls
 from tests.integration.gateway import Gateway, as_admin, as_user
 from tests.integration.test_api import BASKET, OFFER, refused
@@ -54,3 +54,21 @@ def test_nothing_fires_while_nothing_is_on_offer(admin: Gateway) -> None:
 
 def test_only_administrators_read_it(admin: Gateway) -> None:
     refused(as_user()(CALENDAR), 403, "admins_only")
+
+
+def test_whoever_writes_or_offers_a_template_reads_which_brokers_close_before_it_leaves(
+    admin: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = admin("POST /options/baskets", BASKET).body
+    name = made["basket_id"]
+    offered = admin(f"POST /admin/marketplace/templates/{name}", OFFER).body
+    late = {"strategies": [a_strategy(exit_time=time(15, 25)).model_dump(mode="json")]}
+    written = admin(f"PUT /options/baskets/{name}", late).body
+    changed = admin(f"PUT /admin/marketplace/templates/{name}", {"difficulty_level": "BEGINNER"}).body
+
+    assert made["warnings"] == offered["warnings"] != written["warnings"] == changed["warnings"]
+    assert "upstox closes intraday positions itself from 15:12," in made["warnings"][0]
+    assert "zerodha" not in made["warnings"][0]
+    assert "zerodha closes intraday positions itself from 15:25;" in written["warnings"][0]
+    monkeypatch.setattr(wiring, "calendar", AlwaysOpen)
+    assert admin(f"PUT /admin/marketplace/templates/{name}", {"difficulty_level": "ADVANCED"}).body["warnings"] == []

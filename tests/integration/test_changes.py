@@ -9,6 +9,7 @@ from quantleap.adapters.broker_accounts import TableBrokerAccounts
 from quantleap.adapters.table import Table
 from quantleap.domain.account import AccountStatus
 from quantleap.domain.errors import Conflict, NotFound
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import Action, Share, SubscriptionChange
 from quantleap.runtime import wiring
 from quantleap.services import subscriptions
@@ -33,7 +34,7 @@ def market(stores: Stores) -> Stores:
 def change(market: Stores, wanted: SubscriptionChange = SPLIT) -> None:
     draw = counting()
     draw("", 1)
-    ports = Ports(market.subscriptions, market.accounts, market.baskets, Clock(), draw)
+    ports = Ports(market.subscriptions, market.accounts, market.baskets, Clock(), draw, AlwaysOpen())
     subscriptions.change(ports, ZEBU, NAME, wanted)
 
 

@@ -16,6 +16,7 @@ from quantleap.adapters.table import Table
 from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.partner import RateLimits
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import NewSubscription, SubscriptionChange
 from quantleap.runtime import wiring
 from quantleap.services import marketplace, subscriptions
@@ -122,7 +123,7 @@ class Worker:
     """Does whatever comes to its mind, drawn from a seed; what the rules refuse is refused."""
 
     def __init__(self, stores: Stores, draw: Callable[[str, int], str], made: list[str], seed: int) -> None:
-        self.ports = Ports(stores.subscriptions, stores.accounts, stores.baskets, Clock(), draw)
+        self.ports = Ports(stores.subscriptions, stores.accounts, stores.baskets, Clock(), draw, AlwaysOpen())
         self.made = made
         self.seed = random.Random(seed)
         self.done: Counter[str] = Counter()
@@ -157,7 +158,13 @@ class Worker:
             template_id=self.template(), user_email=mail(person), broker_client_id=client_id(person, 0)
         )
         begun = subscriptions.subscribe(
-            self.ports.subscriptions, self.ports.accounts, self.ports.clock, self.ports.draw, a_key(), wanted
+            self.ports.subscriptions,
+            self.ports.accounts,
+            self.ports.calendar,
+            self.ports.clock,
+            self.ports.draw,
+            a_key(),
+            wanted,
         )
         self.made.append(begun.subscription.subscription_id)
 

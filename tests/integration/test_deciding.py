@@ -339,3 +339,12 @@ def test_an_expiry_on_a_day_nobody_has_published_is_decided_in_the_sandbox_alone
     (decision,) = precision_timer.decide(market._replace(feed=feed), [plan])
 
     assert (decision.refusal, set(feed.asked)) == (refusal, asked)
+
+
+def test_an_exit_carries_the_hours_at_which_brokers_close_positions_themselves(entry: Plan, market: Timer) -> None:  # noqa: F811 - the fixture
+    (leaves,) = leaving(market, entry.due, 1)
+
+    (decision,) = decided(market, [leaves], Feed())
+
+    assert decision.square_offs["upstox"].at.isoformat() == "2026-11-23T15:12:00+05:30"
+    assert market.plans.decision(leaves.due.run_id, leaves.plan_id).square_offs == decision.square_offs

@@ -19,7 +19,7 @@ from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply
 from quantleap.runtime.ask import LARGEST_BODY
 from quantleap.services import marketplace
-from tests.builders import NINE_TWENTY, Clock
+from tests.builders import NINE_TWENTY, Clock, early_closing
 from tests.integration.gateway import Answer, Gateway, Remembering, as_admin
 from tests.integration.test_api import ACCOUNT, BASKET, OFFER, USER, Login, log_in, new_partner
 
@@ -237,6 +237,12 @@ def template_withdrawn(world: World) -> Answer:
     template = world.template()
     world.meanwhile(wiring.subscriptions(), "add", lambda: world.withdraw(template))
     return world.subscribe(world.linked(), template)
+
+
+@case
+def exit_after_square_off(world: World) -> Answer:
+    world.patch.setattr(wiring, "calendar", early_closing)
+    return world.subscribe(world.linked(), world.template())
 
 
 @case

@@ -1,7 +1,7 @@
 """Half an hour before a boundary, over the real table and bucket: what a run would find, kept and told."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ from quantleap.domain.subscription import Action
 from quantleap.domain.trading import Product, Side
 from quantleap.services.precision_timer import Timer
 from quantleap.services.rehearsal import Stage, boundary_after, rehearse
-from tests.builders import NINE_TWENTY, OTHERS, TEMPLATE, ZEBU, a_strategy, an_account
+from tests.builders import NINE_TWENTY, OTHERS, TEMPLATE, ZEBU, a_strategy, an_account, early_closing
 from tests.calls import Calls
 from tests.integration.test_precision_timer import a_follower, feed, market, timer  # noqa: F401 - fixtures
 from tests.unit.test_halts import a_halt
@@ -214,3 +214,14 @@ def test_an_expiry_past_the_table_of_sessions_is_found_out(stage: Stage) -> None
 def test_a_minute_of_the_schedule_rehearses_the_boundary_half_an_hour_on() -> None:
     assert boundary_after(NINE_TWENTY - timedelta(minutes=29, seconds=30)) == NINE_TWENTY
     assert boundary_after(NINE_TWENTY - timedelta(minutes=30)) == NINE_TWENTY
+
+
+def test_a_broker_that_closes_intraday_positions_first_is_found_out(stage: Stage) -> None:
+    early = stage._replace(timer=stage.timer._replace(calendar=early_closing()))
+    late = stage._replace(timer=stage.timer._replace(calendar=early_closing(time(15, 16))))
+
+    found = rehearsed(early)
+
+    assert (found.ready, found.reasons) == (0, {"exit_after_square_off": 5})
+    assert found.venues == {"zebu#test": "exit_after_square_off"}
+    assert rehearsed(late).ready == 5

@@ -15,6 +15,7 @@ from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
 from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.ids import user_id
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.sharding import shard_of
 from quantleap.domain.subscription import Action, NewSubscription, Subscription
 from quantleap.services import marketplace, subscriptions
@@ -95,7 +96,9 @@ def test_a_subscription_begins_in_a_shard_of_its_template(stores: Stores) -> Non
     grow(a_market(stores), 64)
     wanted = NewSubscription(template_id=TEMPLATE, user_email=ASHAS_MAIL, broker_client_id="ZEBU123")
 
-    begun = subscriptions.subscribe(stores.subscriptions, stores.accounts, Clock(), counting(), a_key(), wanted)
+    begun = subscriptions.subscribe(
+        stores.subscriptions, stores.accounts, AlwaysOpen(), Clock(), counting(), a_key(), wanted
+    )
 
     name = begun.subscription.subscription_id
     assert stores.subscriptions.get(name).index_shard == shard_of(name, 64)

@@ -18,6 +18,7 @@ from quantleap.adapters.table import Table
 from quantleap.adapters.tenant_runs import TableTenantRuns
 from quantleap.domain.account import OAuthState
 from quantleap.domain.errors import AlreadySubscribed, InvalidRequest
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import Action, NewSubscription, SubscriptionFilter
 from quantleap.services import subscriptions
 from tests.builders import (
@@ -64,7 +65,9 @@ def items() -> list[dict[str, Any]]:
 
 
 def subscribe(market: Stores) -> str:
-    begun = subscriptions.subscribe(market.subscriptions, market.accounts, Clock(), counting(), a_key(), WANTED)
+    begun = subscriptions.subscribe(
+        market.subscriptions, market.accounts, AlwaysOpen(), Clock(), counting(), a_key(), WANTED
+    )
     return begun.subscription.subscription_id
 
 
@@ -194,7 +197,9 @@ def test_fifty_who_subscribe_the_same_user_at_once_make_one_subscription(
 
     def ask(_: int) -> str:
         try:
-            begun = subscriptions.subscribe(market.subscriptions, market.accounts, Clock(), draw, a_key(), WANTED)
+            begun = subscriptions.subscribe(
+                market.subscriptions, market.accounts, AlwaysOpen(), Clock(), draw, a_key(), WANTED
+            )
         except AlreadySubscribed as refusal:
             return f"409 {refusal.subscription_id}"
         return f"201 {begun.subscription.subscription_id}"

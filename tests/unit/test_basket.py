@@ -6,8 +6,11 @@ import pytest
 
 from quantleap.domain.basket import BasketDraft, Day, MarketplaceConfig, Visibility, slot
 from quantleap.domain.basket_changes import BasketChange, NewApproval
+from quantleap.domain.contracts import ExpiryType, Index
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.market_data import ExpiryRule, MarketData, SessionHours, StrikeStep
 from quantleap.domain.model import merged, parse
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.sizing import require_tradable
 from quantleap.handlers.views import templates as views
 from tests.builders import NINE_TWENTY, a_basket, a_strategy, a_template
@@ -37,9 +40,6 @@ def test_a_draft_needs_little() -> None:
     ("change", "path", "said"),
     [
         ({"entry_time": "15:15"}, "exit_time", "must come after entry_time 15:15"),
-        ({"entry_time": "09:14"}, "entry_time", "must lie inside the session, 09:15 to 15:40"),
-        ({"exit_time": "15:40"}, "exit_time", "must lie inside the session, 09:15 to 15:40"),
-        ({"index": "BANKNIFTY"}, "expiry_type", "BANKNIFTY has no weekly expiry; use MONTHLY"),
         ({"days": ["MON", "MON"]}, "days", "days must not repeat"),
         ({"days": []}, "days", "Give at least 1"),
         ({"legs": [LEG, {**LEG, "side": "SELL"}]}, "legs", "the CE, at the money, is both bought and sold"),
@@ -137,6 +137,45 @@ def test_the_same_option_is_not_bought_and_sold_whatever_names_it(strike: dict[s
     legs = [{**LEG, "strike": strike}, {**LEG, "side": "SELL", "strike": strike}]
 
     assert "is both bought and sold" in complaints(a_draft(legs=legs))["strategies[0].legs"]
+
+
+def untradable(data: MarketData = SHIPPED, **change: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as refusal:
+        require_tradable(parse(BasketDraft, a_draft(**change)), NINE_TWENTY.date(), data)
+    return refusal.value.details
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "said"),
+    [
+        ({"entry_time": "09:14"}, "entry_time", "must lie inside the session, 09:15 to 15:40"),
+        ({"exit_time": "15:40"}, "exit_time", "must lie inside the session, 09:15 to 15:40"),
+        ({"index": "BANKNIFTY"}, "expiry_type", "BANKNIFTY has no weekly expiry; use MONTHLY"),
+    ],
+)
+def test_a_strategy_that_the_exchange_leaves_no_room_for_is_refused(
+    change: dict[str, Any], path: str, said: str
+) -> None:
+    assert untradable(**change) == {f"strategies[0].{path}": said}
+
+
+def test_hours_series_and_steps_that_were_written_since_count() -> None:
+    day = NINE_TWENTY.date()
+    weekly = ExpiryRule(
+        index=Index.BANKNIFTY, effective_from=day, weekday="WED", series=tuple(ExpiryType), source="NSE/1"
+    )
+    written = [
+        SessionHours(effective_from=day, opens=time(9), closes=time(15), source="NSE/2"),
+        StrikeStep(index=Index.NIFTY, effective_from=day, step=Decimal(13), source="NSE/3"),
+    ]
+    banknifty = parse(BasketDraft, a_draft(index="BANKNIFTY"))
+    fixed = [{"side": "BUY", "right": "CE", "strike": {"rule": "FIXED", "strike": 26050}}]
+
+    require_tradable(banknifty, day, SHIPPED.over([weekly]))
+    assert untradable(SHIPPED.over(written), legs=fixed) == {
+        "strategies[0].exit_time": "must lie inside the session, 09:00 to 15:00",
+        "strategies[0].legs[0].strike.strike": "NIFTY has a strike every 13",
+    }
 
 
 def test_a_fixed_strike_the_exchange_does_not_have_is_refused() -> None:

@@ -10,10 +10,22 @@ from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
 from quantleap.domain.ids import named_by, user_of_sign_in
 from quantleap.domain.model import parse
 from quantleap.domain.partner import PLATFORM, Environment, Tenant
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import Action, OwnFilter, OwnSubscription, Status, SubscriptionChange
 from quantleap.services import subscriptions
 from quantleap.services.subscriptions import Ports
-from tests.builders import ASHA, NINE_TWENTY, OTHERS, TEMPLATE, ZEBU, Clock, a_subscription, an_account, counting
+from tests.builders import (
+    ASHA,
+    NINE_TWENTY,
+    OTHERS,
+    TEMPLATE,
+    ZEBU,
+    Clock,
+    a_subscription,
+    an_account,
+    counting,
+    early_closing,
+)
 from tests.fakes import Stores, a_market, in_memory
 
 NAME = a_subscription().subscription_id
@@ -33,7 +45,7 @@ def market() -> Stores:
 def ports(market: Stores) -> Ports:
     draw = counting()
     draw("", 1)
-    return Ports(market.subscriptions, market.accounts, market.baskets, Clock(), draw)
+    return Ports(market.subscriptions, market.accounts, market.baskets, Clock(), draw, AlwaysOpen())
 
 
 def change(market: Stores, **fields: Any) -> subscriptions.Shown:
@@ -236,3 +248,14 @@ def test_a_change_that_changes_nothing_is_not_written(market: Stores) -> None:
     shown = change(market, lot_multiplier=was.allocations[0].lot_multiplier, broker_client_id="ZEBU123")
 
     assert (shown.subscription, market.subscriptions.get(NAME)) == (was, was)
+
+
+def test_an_account_at_a_broker_that_closes_first_is_not_taken_in_and_an_old_one_may_stay(market: Stores) -> None:
+    strict = ports(market)._replace(calendar=early_closing())
+
+    with pytest.raises(Conflict, match="broker_client_id") as refusal:
+        subscriptions.change(strict, ZEBU, NAME, SubscriptionChange(broker_client_id="ZEBU2"))
+
+    assert refusal.value.reason == "exit_after_square_off"
+    changed = subscriptions.change(strict, ZEBU, NAME, SubscriptionChange(lot_multiplier=Decimal(2)))
+    assert changed.subscription.allocations[0].lot_multiplier == 2

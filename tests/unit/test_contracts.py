@@ -7,13 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.contracts import (
-    TICK,
-    Contract,
-    ExpiryType,
-    Index,
-    NotListed,
-    Right,
+from quantleap.domain.contracts import TICK, Contract, ExpiryType, Index, NotListed, Right
+from quantleap.domain.market_data import ExpiryRule, FreezeQuantity, LotSize, StrikeStep, Tick
+from quantleap.domain.series import (
     expiry_date,
     expiry_types,
     freeze_quantity,
@@ -22,7 +18,6 @@ from quantleap.domain.contracts import (
     strike_step,
     tick,
 )
-from quantleap.domain.market_data import ExpiryRule, FreezeQuantity, LotSize, StrikeStep, Tick
 from quantleap.domain.sessions import LAST_DAY, AlwaysOpen, Provisional, TradingCalendar
 from quantleap.domain.shipped import SHIPPED
 from tests.unit.test_sessions import xbom_days

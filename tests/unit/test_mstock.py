@@ -238,3 +238,23 @@ def test_a_quote_without_depth_is_the_last_price_on_all_sides() -> None:
 )
 def test_every_documented_error_has_one_meaning(status: int, body: object, means: type[BrokerFailure]) -> None:
     assert type(failure_of(MSTOCK.placed, an_answer(body, status))) is means
+
+
+@pytest.mark.parametrize(
+    ("said", "product"),
+    [
+        ("", Product.INTRADAY),
+        ("INTRADAY", Product.INTRADAY),
+        ("MIS", Product.INTRADAY),
+        ("NRML", Product.CARRY),
+        ("CO", None),
+    ],
+)
+def test_a_position_names_its_product_in_other_words_than_orders_or_not_at_all(
+    said: str, product: Product | None
+) -> None:
+    line = {"tradingsymbol": "NIFTY26D0126000CE", "exchange": "NFO", "product": said, "quantity": -65}
+
+    (held,) = MSTOCK.held(an_answer({"status": "success", "data": {"net": [line]}}))
+
+    assert (held.product, held.quantity) == (product, -65)

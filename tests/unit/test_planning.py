@@ -1,6 +1,6 @@
 """From a template and a snapshot to orders: pure, so tried over many inputs."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,17 +13,18 @@ from quantleap.domain.basket import Basket, Leg
 from quantleap.domain.broker import Instrument
 from quantleap.domain.capabilities import EXCHANGE_PACE, Budget
 from quantleap.domain.clock import IST
-from quantleap.domain.contracts import Contract, Index, Right, freeze_quantity
+from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Kind, Seat, Ticket
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.planning import decide, expiries, shard, tickets
+from quantleap.domain.series import freeze_quantity
 from quantleap.domain.sessions import TradingCalendar
 from quantleap.domain.sizing import Size, excesses
 from quantleap.domain.strikes import AtmStrike, FixedStrike, PercentStrike
 from quantleap.domain.subscription import Allocation
-from quantleap.domain.trading import Side
-from tests.builders import a_basket, a_strategy
+from quantleap.domain.trading import Product, Side
+from tests.builders import a_basket, a_strategy, early_closing
 
 AT = datetime(2026, 11, 19, 3, 50, tzinfo=UTC)
 ON = date(2026, 11, 19)
@@ -326,3 +327,35 @@ def test_a_scheduled_entry_knows_when_the_last_of_it_leaves_and_one_asked_for_do
 
     assert decided(basket).leaves_at == datetime.combine(ON, basket.strategies[0].exit_time, IST)
     assert decide(asked, basket, snapshots, masters, TradingCalendar(), AT, ON).leaves_at is None
+
+
+@pytest.mark.parametrize(
+    ("hour", "product", "skipped"),
+    [
+        (time(15, 15), Product.INTRADAY, "exit_after_square_off"),
+        (time(15, 16), Product.INTRADAY, None),
+        (time(15, 15), Product.CARRY, None),
+    ],
+)
+def test_nobody_enters_at_a_broker_that_would_close_the_position_before_the_strategy_does(
+    hour: time, product: Product, skipped: str | None
+) -> None:
+    strategy = a_basket().strategies[0].model_copy(update={"product": product})
+    basket = a_basket().model_copy(update={"strategies": (strategy,)})
+    snapshots = {(Index.NIFTY, EXPIRY): a_snapshot()}
+    decision = decide(a_due(basket), basket, snapshots, {VENUE: a_master()}, early_closing(hour), AT, ON)
+
+    (ticket,) = tickets(Decision.model_validate_json(decision.model_dump_json()), a_seat(), 0)
+
+    assert ticket.skipped == skipped
+    assert bool(ticket.intents) is (skipped is None)
+
+
+def test_a_run_that_is_closed_when_its_partner_asks_has_no_exit_that_could_come_too_late() -> None:
+    basket = a_basket()
+    asked = a_due(basket).model_copy(update={"scope": "zebu#test"})
+    snapshots = {(Index.NIFTY, EXPIRY): a_snapshot()}
+
+    decision = decide(asked, basket, snapshots, {VENUE: a_master()}, early_closing(), AT, ON)
+
+    assert (decision.intraday_until, tickets(decision, a_seat(), 0)[0].skipped) == (None, None)

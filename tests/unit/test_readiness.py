@@ -10,6 +10,7 @@ from quantleap.domain.clock import IST
 from quantleap.domain.partner import Tenant
 from quantleap.domain.readiness import DIES_BEFORE_EXIT as DIES
 from quantleap.domain.rehearsal import AHEAD, Rehearsal
+from quantleap.domain.sessions import AlwaysOpen
 from quantleap.domain.subscription import Action, ReadinessFilter, Share, SubscriptionChange
 from quantleap.services import subscriptions
 from quantleap.services.readiness import Ports, Readiness, readiness
@@ -24,6 +25,7 @@ from tests.builders import (
     a_subscription,
     an_account,
     counting,
+    early_closing,
 )
 from tests.fakes import Stores, a_market, in_memory
 from tests.unit.test_halts import a_halt
@@ -53,7 +55,7 @@ class FakeRehearsals:
 
 def judged(market: Stores, tenant: Any = ZEBU, rehearsals: Sequence[Rehearsal] = (), **wanted: Any) -> Readiness:
     stores = market.subscriptions, market.accounts, market.baskets, market.halts, FakeRehearsals(*rehearsals)
-    return readiness(Ports(*stores, clock=Clock()), tenant, ReadinessFilter(**wanted))
+    return readiness(Ports(*stores, AlwaysOpen(), Clock()), tenant, ReadinessFilter(**wanted))
 
 
 def a_rehearsal(**changes: Any) -> Rehearsal:
@@ -151,7 +153,9 @@ def test_of_several_accounts_each_is_judged_by_itself(market: Stores) -> None:
     user = market.users.many([ASHA])[ASHA]
     market.accounts.add(an_account(client_id="ZEBU2"), user, new_user=False)
     split = SubscriptionChange(allocations=(Share(client_id="ZEBU123"), Share(client_id="ZEBU2")))
-    ports = subscriptions.Ports(market.subscriptions, market.accounts, market.baskets, Clock(), counting())
+    ports = subscriptions.Ports(
+        market.subscriptions, market.accounts, market.baskets, Clock(), counting(), AlwaysOpen()
+    )
     subscriptions.change(ports, ZEBU, NAME, split)
 
     (outlook,) = judged(market).outlooks
@@ -175,3 +179,23 @@ def test_who_is_too_large_for_the_template_by_now_reads_it_beforehand(market: St
     market.subscriptions.split(held.split(two, NINE_TWENTY), was=held)
 
     assert judged(market).reasons == {"lots_above_template_limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("hour", "at", "reason"),
+    [
+        (time(15, 15), "09:20", "exit_after_square_off"),
+        (time(15, 16), "09:20", None),
+        (time(15, 15), "09:21", None),
+    ],
+)
+def test_a_broker_that_closes_intraday_positions_first_shows(
+    market: Stores, hour: time, at: str, reason: str | None
+) -> None:
+    account_is(market, token_expires_at=NINE_TWENTY + timedelta(hours=8))
+    stores = market.subscriptions, market.accounts, market.baskets, market.halts, FakeRehearsals()
+    moment = datetime.combine(NINE_TWENTY.date(), time.fromisoformat(at), IST)
+
+    found = readiness(Ports(*stores, early_closing(hour), Clock()), ZEBU, ReadinessFilter(at=moment))
+
+    assert found.reasons == ({} if reason is None else {reason: 1})

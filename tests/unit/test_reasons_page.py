@@ -17,8 +17,10 @@ TOLD = ("domain/booking.py", "services/lookout.py", "services/roster.py", "servi
 TOLD_OF_ACCOUNTS = (
     "domain/account.py",
     "domain/closing.py",
+    "domain/execution.py",
     "domain/planning.py",
     "domain/sizing.py",
+    "domain/square_off.py",
     "services/readiness.py",
 )
 INTERNAL = {"fenced", "shard_busy"}

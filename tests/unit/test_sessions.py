@@ -17,10 +17,10 @@ from quantleap.domain.sessions import (
     Calendar,
     CalendarExhausted,
     Provisional,
-    SquareOff,
     TradingCalendar,
 )
 from quantleap.domain.shipped import SHIPPED
+from quantleap.domain.trading import SquareOff
 
 NSE = TradingCalendar()
 BUDGET_SATURDAY = date(2025, 2, 1)
@@ -224,14 +224,14 @@ def test_an_hour_written_holds_from_its_day_on_and_a_short_session_brings_it_for
     assert told.square_offs(saturday)["zebu"].at == ist(saturday, "09:40")
 
 
-def test_nobody_closes_anything_on_a_day_without_a_session_or_in_the_sandbox() -> None:
-    assert NSE.square_offs(date(2026, 11, 24)) == {}
+def test_nobody_closes_anything_before_the_facts_begin_or_in_the_sandbox() -> None:
     assert NSE.square_offs(date(2020, 1, 1)) == {}
     assert AlwaysOpen().square_offs(date(2026, 11, 23)) == {}
 
 
-def test_an_exit_is_told_the_hours_of_a_day_nobody_has_published() -> None:
-    assert NSE.square_offs(date(2027, 1, 5))["zerodha"].at == ist(date(2027, 1, 5), "15:25")
+@pytest.mark.parametrize("day", [date(2026, 11, 24), date(2027, 1, 5), date(2029, 1, 2)])
+def test_an_exit_is_told_the_usual_hours_of_any_other_day(day: date) -> None:
+    assert NSE.square_offs(day)["zerodha"].at == ist(day, "15:25")
 
 
 def test_looking_back_past_the_first_day_is_refused() -> None:

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.contracts import TICK, Contract, Index, Right, expiry_date, expiry_types, strike_step
+from quantleap.domain.contracts import TICK, Contract, Index, Right
+from quantleap.domain.series import expiry_date, expiry_types, strike_step
 from quantleap.domain.sessions import AlwaysOpen
 from sandbox.broker.listing import chain, expiries, listings
 from sandbox.broker.market import CHARACTERS, RATE, Market, black_scholes

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from quantleap.domain.contracts import Index, Right, strike_step
+from quantleap.domain.contracts import Index, Right
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.greeks import delta, implied_deviation
 from quantleap.domain.market import Quote, Snapshot
+from quantleap.domain.series import strike_step
 from quantleap.domain.strike_choice import Chain, choose
 from quantleap.domain.strikes import (
     AtmStrike,

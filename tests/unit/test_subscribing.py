@@ -1,3 +1,4 @@
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from quantleap.domain.basket import MarketplaceConfig, Pricing, PricingType, Vis
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.ids import repeating
 from quantleap.domain.partner import PartnerKey, RevenueShare
+from quantleap.domain.sessions import AlwaysOpen, TradingCalendar
 from quantleap.domain.subscription import NewSubscription, Status, Subscription, SubscriptionFilter
 from quantleap.services import subscriptions
 from tests.builders import (
@@ -21,6 +23,7 @@ from tests.builders import (
     a_key,
     a_template,
     an_account,
+    early_closing,
 )
 from tests.fakes import Stores, a_market, in_memory
 
@@ -35,7 +38,9 @@ def market() -> Stores:
 def subscribe(market: Stores, key: PartnerKey | None = None, **changes: Any) -> Subscription:
     fields = {"template_id": TEMPLATE, "user_email": ASHAS_MAIL, "broker_client_id": "ZEBU123"}
     wanted = NewSubscription.model_validate({**fields, **changes})
-    begun = subscriptions.subscribe(market.subscriptions, market.accounts, Clock(), draw, key or a_key(), wanted)
+    begun = subscriptions.subscribe(
+        market.subscriptions, market.accounts, AlwaysOpen(), Clock(), draw, key or a_key(), wanted
+    )
     return begun.subscription
 
 
@@ -83,7 +88,7 @@ def test_a_second_subscription_names_the_first(market: Stores) -> None:
 def test_a_request_that_draws_the_same_ids_again_finds_what_it_stored(market: Stores) -> None:
     """It died before anybody was told, and came again."""
     wanted = NewSubscription(template_id=TEMPLATE, user_email=ASHAS_MAIL, broker_client_id="ZEBU123")
-    stores, clock = (market.subscriptions, market.accounts), Clock()
+    stores, clock = (market.subscriptions, market.accounts, AlwaysOpen()), Clock()
     first = subscriptions.subscribe(*stores, clock, repeating("seed"), a_key(), wanted)
     clock.passes(minutes=1)
 
@@ -184,3 +189,25 @@ def test_a_list_can_be_of_one_user_one_status_one_template(market: Stores) -> No
     assert found() == found(user_email=ASHAS_MAIL) == found(status="ACTIVE", template_id=TEMPLATE) == [made]
     assert found(user_email="new@example.com") == found(user_email=ASHAS_MAIL, template_id="bsk_b") == []
     assert found(status="PAUSED") == found(user_email=ASHAS_MAIL, status="PAUSED") == []
+
+
+@pytest.mark.parametrize("hour", [time(15, 15), time(15, 12)])
+def test_nobody_follows_at_a_broker_that_closes_intraday_positions_first(market: Stores, hour: time) -> None:
+    wanted = NewSubscription(template_id=TEMPLATE, user_email=ASHAS_MAIL, broker_client_id="ZEBU123")
+    stores = market.subscriptions, market.accounts, early_closing(hour)
+
+    with pytest.raises(Conflict, match="zebu closes intraday positions itself from") as refusal:
+        subscriptions.subscribe(*stores, Clock(), draw, a_key(), wanted)
+
+    assert refusal.value.reason == "exit_after_square_off"
+    assert market.baskets.get(TEMPLATE).subscriber_count == 0
+
+
+@pytest.mark.parametrize("calendar", [early_closing(time(15, 16)), early_closing(broker="upstox"), TradingCalendar()])
+def test_a_later_hour_another_broker_and_an_hour_nobody_confirmed_keep_nobody_out(
+    market: Stores, calendar: TradingCalendar
+) -> None:
+    wanted = NewSubscription(template_id=TEMPLATE, user_email=ASHAS_MAIL, broker_client_id="ZEBU123")
+
+    stores = market.subscriptions, market.accounts, calendar
+    assert subscriptions.subscribe(*stores, Clock(), draw, a_key(), wanted).subscription.template_id == TEMPLATE

@@ -331,3 +331,11 @@ def test_a_tick_in_rupees_stays_and_a_freeze_quantity_may_be_missing() -> None:
 def test_a_broken_list_is_unknown(body: bytes) -> None:
     with pytest.raises(Unknown):
         UPSTOX.instruments(Answer(200, {}, body))
+
+
+def test_a_position_tells_the_key_of_its_contract_because_symbols_differ_from_those_of_the_list() -> None:
+    line = {"instrument_token": "NSE_FO|51834", "trading_symbol": "NIFTY26D0126000CE", "product": "I", "quantity": 65}
+
+    (held,) = UPSTOX.held(ok([line]))
+
+    assert (held.token, held.product, held.quantity) == ("NSE_FO|51834", Product.INTRADAY, 65)

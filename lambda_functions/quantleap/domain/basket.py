@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from quantleap.domain.clock import ClockTime
-from quantleap.domain.contracts import ExpiryType, Index, Right, expiry_types
+from quantleap.domain.contracts import ExpiryType, Index, Right
 from quantleap.domain.errors import Conflict
 from quantleap.domain.model import NUMBER, READABLE, Model, Whole, readable
 from quantleap.domain.money import Rupees
@@ -25,9 +25,6 @@ from quantleap.domain.sharding import Shards, grown
 from quantleap.domain.strikes import AtmStrike, StrikeRule
 from quantleap.domain.trading import Product, Side
 
-OPENS = time(9, 15)
-CLOSES = time(15, 40)
-OUTSIDE = f"must lie inside the session, {OPENS:%H:%M} to {CLOSES:%H:%M}"
 MAX_LEGS = 8
 MAX_STRATEGIES = 4
 
@@ -119,24 +116,15 @@ class Strategy(Model):
     entry_time: ClockTime
     exit_time: ClockTime
     days: tuple[Day, ...] = Field(default=(Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI), min_length=1)
-    expiry_type: ExpiryType = Field(default=ExpiryType.WEEKLY, validate_default=True)
+    expiry_type: ExpiryType = ExpiryType.WEEKLY
     product: Product = Product.INTRADAY
     on_incomplete: OnIncomplete = OnIncomplete.FLAG
     legs: tuple[Leg, ...] = Field(min_length=1, max_length=MAX_LEGS)
-
-    @field_validator("entry_time")
-    @classmethod
-    def _enters_in_session(cls, value: time) -> time:
-        if not OPENS <= value < CLOSES:
-            raise ValueError(OUTSIDE)
-        return value
 
     @field_validator("exit_time")
     @classmethod
     def _leaves_after_entry(cls, value: time, info: ValidationInfo) -> time:
         entry: time | None = info.data.get("entry_time")
-        if not OPENS <= value < CLOSES:
-            raise ValueError(OUTSIDE)
         if entry is not None and value <= entry:
             raise ValueError(f"must come after entry_time {entry:%H:%M}")
         return value
@@ -146,14 +134,6 @@ class Strategy(Model):
     def _days_differ(cls, value: tuple[Day, ...]) -> tuple[Day, ...]:
         if len(set(value)) != len(value):
             raise ValueError("days must not repeat")
-        return value
-
-    @field_validator("expiry_type")
-    @classmethod
-    def _is_listed(cls, value: ExpiryType, info: ValidationInfo) -> ExpiryType:
-        index: Index | None = info.data.get("index")
-        if index is not None and value not in expiry_types(index):
-            raise ValueError(f"{index} has no {value.lower()} expiry; use MONTHLY")
         return value
 
     @field_validator("legs")

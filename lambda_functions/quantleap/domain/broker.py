@@ -374,7 +374,8 @@ class BookedOrder(NamedTuple):
 class Position(NamedTuple):
     """What an account holds of one instrument; `quantity` is below 0 when short.
 
-    `product` is None for one of the broker's products that we do not trade.
+    `product` is None for one of the broker's products that we do not trade. `token` is as in the broker's list, where
+    its positions name contracts otherwise than its list does.
     """
 
     exchange: str
@@ -383,6 +384,7 @@ class Position(NamedTuple):
     quantity: int
     average_price: Decimal | None
     last_price: Decimal | None
+    token: str = ""
 
 
 class Funds(NamedTuple):

@@ -39,6 +39,9 @@ CODES: Mapping[str, Entry] = {
     "broker_account_disabled": Entry(409, "The broker account is disabled.", "Choose another account."),
     "broker_account_in_use": Entry(409, "A subscription trades the account.", "Move or cancel the subscription."),
     "client_id_taken": Entry(409, "The client id belongs to another user or broker.", "Check the client id."),
+    "exit_after_square_off": Entry(
+        409, "The broker closes intraday positions before the template does.", "Choose a template that leaves earlier."
+    ),
     "version_not_approved": Entry(409, "No version of the basket is approved.", "Approve a version first."),
     "version_approved": Entry(409, "The version was approved before.", "Nothing is left to do."),
     "version_superseded": Entry(409, "A later version is live or approved.", "Approve the latest version."),

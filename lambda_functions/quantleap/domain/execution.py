@@ -21,7 +21,7 @@ from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Environment, Tenant
 from quantleap.domain.subscription import Allocation
-from quantleap.domain.trading import Product, Side
+from quantleap.domain.trading import Product, Side, SquareOff
 
 
 class Kind(StrEnum):
@@ -194,12 +194,15 @@ class Decision(Model):
     """Every order of a run, buys first, or the reason why there is none.
 
     `leaves_at` is when the last of what an entry opens is to be closed; a run that a partner asked for, at any hour,
-    is closed when it asks again, so there it is not known.
+    is closed when it asks again, so there it is not known. `intraday_until` is the same of what is intraday;
+    `square_offs` say when each broker closes that itself.
     """
 
     run_id: str
     decided_at: datetime
     leaves_at: datetime | None = None
+    intraday_until: datetime | None = None
+    square_offs: dict[str, SquareOff] = {}
     orders: tuple[Order, ...] = ()
     refusal: str | None = None
 
@@ -239,8 +242,16 @@ class Intent(Model):
 
     @property
     def whole(self) -> bool:
-        """Whether exactly what it was for is done: a book may show more, when an order was placed twice."""
-        return self.filled_quantity == self.quantity and not self.state.uncertain
+        """Whether exactly what it was for is done, by itself or, of an exit, by the broker.
+
+        A book may show more, when an order was placed twice.
+        """
+        return self.squared_off or (self.filled_quantity == self.quantity and not self.state.uncertain)
+
+    @property
+    def squared_off(self) -> bool:
+        """Whether the broker did it, so that there was nothing to send."""
+        return self.reason == SQUARED_OFF
 
     @property
     def acknowledged(self) -> bool:
@@ -262,6 +273,9 @@ NOTHING_TO_CLOSE = "nothing_to_close"
 
 SUPERSEDED = "exit_superseded"
 """Of an exit: a later one closes what this one was to close."""
+
+SQUARED_OFF = "squared_off_by_broker"
+"""Of an exit: the broker closed the position itself, as the account's positions show."""
 
 
 class Ticket(Model):

@@ -13,9 +13,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from quantleap.domain.broker import Instrument
-from quantleap.domain.contracts import Contract, Index, freeze_quantity, lot_size, tick
+from quantleap.domain.contracts import Contract, Index
 from quantleap.domain.market_data import MarketData
 from quantleap.domain.money import PAISA
+from quantleap.domain.series import freeze_quantity, lot_size, tick
 from quantleap.domain.shipped import SHIPPED
 
 type Listed = Mapping[Contract, Instrument]

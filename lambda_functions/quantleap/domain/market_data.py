@@ -59,7 +59,7 @@ class Hours(NamedTuple):
     closes: time
 
 
-class Row(Model):
+class Row(Model, defer_build=True):
     """A fact from a day on. `source` says who published it; one that is not `confirmed` warns and never refuses."""
 
     source: Source

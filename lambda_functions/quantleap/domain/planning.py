@@ -8,9 +8,10 @@ from decimal import Decimal
 from itertools import batched
 from typing import NamedTuple
 
+from quantleap.domain import square_off
 from quantleap.domain.basket import Basket, OnIncomplete
 from quantleap.domain.broker import Instrument
-from quantleap.domain.contracts import TICK, Contract, Index, Right, expiry_date, freeze_quantity
+from quantleap.domain.contracts import TICK, Contract, Index, Right
 from quantleap.domain.errors import Undecidable
 from quantleap.domain.execution import Decision, Due, Intent, Listing, Order, Seat, Ticket, Venue
 from quantleap.domain.ids import order_tag
@@ -19,6 +20,7 @@ from quantleap.domain.market import Snapshot, on_tick
 from quantleap.domain.market_data import MarketData
 from quantleap.domain.pricing import Price, entering
 from quantleap.domain.readiness import last_exit
+from quantleap.domain.series import expiry_date, freeze_quantity
 from quantleap.domain.sessions import Calendar
 from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.strike_choice import Chain, choose
@@ -91,8 +93,15 @@ def decide(
         _require_fresh(chain.snapshot, at)
         orders += _orders(number, basket, chain, masters, on, calendar.data)
     orders.sort(key=lambda order: order.side is Side.SELL)
-    leaves_at = None if due.scope else last_exit((basket.strategies[n] for n in due.strategies), due.boundary)
-    return Decision(run_id=due.run_id, decided_at=at, leaves_at=leaves_at, orders=tuple(orders))
+    entering = [] if due.scope else [basket.strategies[number] for number in due.strategies]
+    return Decision(
+        run_id=due.run_id,
+        decided_at=at,
+        leaves_at=last_exit(entering, due.boundary) if entering else None,
+        intraday_until=square_off.last_intraday_exit(entering, due.boundary),
+        square_offs=dict(calendar.square_offs(on)),
+        orders=tuple(orders),
+    )
 
 
 def _strikes(masters: Masters, snapshot: Snapshot, expiry: date) -> dict[Right, list[Decimal]]:
@@ -214,6 +223,8 @@ def _ticket(decision: Decision, seat: Seat, allocation: Allocation, turn: int, n
         return ticket.skip(decision.refusal)
     if allocation.allocation_id in seat.oversized:
         return ticket.skip(seat.oversized[allocation.allocation_id])
+    if square_off.closes_first(decision.square_offs, allocation.broker_id, decision.intraday_until):
+        return ticket.skip(square_off.TOO_LATE)
     venue = str(Venue.of(seat.tenant, allocation))
     lacking = [order for order in decision.orders if venue not in order.listings]
     if lacking:

@@ -18,14 +18,13 @@ def in_the_way(account: BrokerAccount | None, at: datetime, until: datetime) -> 
     return account.not_ready_because(at) or (DIES_BEFORE_EXIT if account.not_ready_because(until) else None)
 
 
-def until(basket: Basket, at: datetime) -> datetime:
-    """When the last leaves of what a basket enters from a moment on that day; the moment where nothing does."""
+def entering_from(basket: Basket, at: datetime) -> list[Strategy]:
+    """What a basket enters from a moment on that day."""
     local = at.astimezone(IST)
-    entering = (each for each in basket.strategies if Day.of(local) in each.days and each.entry_time >= local.time())
-    return last_exit(entering, at)
+    return [each for each in basket.strategies if Day.of(local) in each.days and each.entry_time >= local.time()]
 
 
 def last_exit(entering: Iterable[Strategy], at: datetime) -> datetime:
-    """When the last of some strategies leaves that enter on the day of a moment."""
+    """When the last of some strategies leaves that enter on the day of a moment; the moment where nothing does."""
     day = at.astimezone(IST).date()
     return max([at, *(datetime.combine(day, each.exit_time, IST) for each in entering)])

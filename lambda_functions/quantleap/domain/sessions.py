@@ -19,6 +19,7 @@ from quantleap.domain.market_data import (
     SquareOffHour,
 )
 from quantleap.domain.shipped import SHIPPED, shipped
+from quantleap.domain.trading import SquareOff
 
 FIRST_DAY = SHIPPED.first_day
 LAST_DAY = SHIPPED.last_day
@@ -76,18 +77,14 @@ class Calendar(Protocol):
     def previous_trading_day(self, day: date) -> date:
         """Return the last trading day strictly before `day`."""
 
-    def square_offs(self, day: date) -> Mapping[str, "SquareOff"]:
-        """When each broker closes intraday positions itself on a day; refuses no day, an exit must go on."""
+    def square_offs(self, day: date) -> Mapping[str, SquareOff]:
+        """When each broker closes intraday positions itself on a day, as on a regular one where it has no session.
+
+        It refuses no day: an exit must go on.
+        """
 
     def tentative(self) -> "Calendar":
         """The calendar of the sandbox: days that nobody has published yet are what their weekday says."""
-
-
-class SquareOff(NamedTuple):
-    """The instant a broker begins to close intraday positions; whether a source of the broker's says so."""
-
-    at: datetime
-    confirmed: bool
 
 
 class TradingCalendar:
@@ -134,11 +131,11 @@ class TradingCalendar:
         return next(filter(self.is_trading_day, _backwards(day)))
 
     def square_offs(self, day: date) -> Mapping[str, SquareOff]:
-        """When each broker closes intraday positions itself; nobody does on a day without a session."""
+        """When each broker closes intraday positions itself."""
         data = self._read()
-        session = _session_of(day, data) if day >= data.first_day else None
-        if session is None:
+        if day < data.first_day:
             return {}
+        session = _session_of(day, data) or _session(day, SessionKind.REGULAR, _hours(day, data))
         brokers = {row.broker_id for row in data.rows(SquareOffHour)}
         rows = (data.in_force(SquareOffHour, each, day) for each in sorted(brokers))
         return {row.broker_id: _square_off(session, row, _hours(day, data)) for row in rows if row is not None}

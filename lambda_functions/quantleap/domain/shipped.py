@@ -72,31 +72,41 @@ HOLIDAYS = {
 BUDGET = "NSE's circular on the Union Budget"
 
 SPECIAL = (
-    SessionDay(day=date(2025, 2, 1), kind=SessionKind.SPECIAL, opens=time(9, 15), closes=time(15, 30), source=BUDGET),
-    SessionDay(
+    SessionDay.model_construct(
+        day=date(2025, 2, 1), kind=SessionKind.SPECIAL, opens=time(9, 15), closes=time(15, 30), source=BUDGET
+    ),
+    SessionDay.model_construct(
         day=date(2025, 10, 21),
         kind=SessionKind.MUHURAT,
         opens=time(13, 45),
         closes=time(14, 45),
         source="NSE's circular on Muhurat trading of 2025",
     ),
-    SessionDay(day=date(2026, 2, 1), kind=SessionKind.SPECIAL, opens=time(9, 15), closes=time(15, 30), source=BUDGET),
+    SessionDay.model_construct(
+        day=date(2026, 2, 1), kind=SessionKind.SPECIAL, opens=time(9, 15), closes=time(15, 30), source=BUDGET
+    ),
     # Its hour is announced weeks before, in a circular that is not among these sources. Such a day has no session until
     # somebody writes its hours: not trading an hour beats trading a wrong one.
-    SessionDay(day=date(2026, 11, 8), kind=SessionKind.MUHURAT, source="NSE's holidays of 2026"),
+    SessionDay.model_construct(day=date(2026, 11, 8), kind=SessionKind.MUHURAT, source="NSE's holidays of 2026"),
 )
 
 HOURS = (
-    SessionHours(effective_from=KNOWN_FROM, opens=time(9, 15), closes=time(15, 30), source="NSE's market timings"),
+    SessionHours.model_construct(
+        effective_from=KNOWN_FROM, opens=time(9, 15), closes=time(15, 30), source="NSE's market timings"
+    ),
     # The closing auction of the cash market brought ten more minutes to derivatives.
-    SessionHours(
+    SessionHours.model_construct(
         effective_from=date(2026, 8, 3), opens=time(9, 15), closes=time(15, 40), source="NSE's closing auction"
     ),
 )
 
 COVERAGE = (
-    SessionCoverage(effective_from=KNOWN_FROM, until=date(2025, 12, 31), source="NSE's holidays of 2025"),
-    SessionCoverage(effective_from=date(2026, 1, 1), until=date(2026, 12, 31), source="NSE's holidays of 2026"),
+    SessionCoverage.model_construct(
+        effective_from=KNOWN_FROM, until=date(2025, 12, 31), source="NSE's holidays of 2025"
+    ),
+    SessionCoverage.model_construct(
+        effective_from=date(2026, 1, 1), until=date(2026, 12, 31), source="NSE's holidays of 2026"
+    ),
 )
 
 TUESDAYS_FROM = date(2025, 9, 1)
@@ -140,17 +150,21 @@ SUPPORT = "the broker's support page, November 2026"
 NOT_PUBLISHED = "not published; what other brokers do"
 
 SQUARE_OFFS = (
-    SquareOffHour(
+    SquareOffHour.model_construct(
         broker_id="zerodha", effective_from=KNOWN_FROM, at=time(15, 15), confirmed=False, source=NOT_PUBLISHED
     ),
-    SquareOffHour(broker_id="zerodha", effective_from=date(2026, 8, 3), at=time(15, 25), source=SUPPORT),
-    SquareOffHour(
+    SquareOffHour.model_construct(
+        broker_id="zerodha", effective_from=date(2026, 8, 3), at=time(15, 25), source=SUPPORT
+    ),
+    SquareOffHour.model_construct(
         broker_id="upstox", effective_from=KNOWN_FROM, at=time(15, 15), confirmed=False, source=NOT_PUBLISHED
     ),
     # From 15:12 to 15:20, account by account.
-    SquareOffHour(broker_id="upstox", effective_from=date(2026, 9, 1), at=time(15, 12), source=SUPPORT),
+    SquareOffHour.model_construct(broker_id="upstox", effective_from=date(2026, 9, 1), at=time(15, 12), source=SUPPORT),
     *(
-        SquareOffHour(broker_id=each, effective_from=KNOWN_FROM, at=time(15, 15), confirmed=False, source=NOT_PUBLISHED)
+        SquareOffHour.model_construct(
+            broker_id=each, effective_from=KNOWN_FROM, at=time(15, 15), confirmed=False, source=NOT_PUBLISHED
+        )
         for each in ("angel_one", "mstock", "zebu")
     ),
 )
@@ -159,21 +173,30 @@ SQUARE_OFFS = (
 
 def _rows() -> Iterable[Row]:
     for source, days in HOLIDAYS.items():
-        yield from (SessionDay(day=day, kind=SessionKind.CLOSED, source=source) for day in days)
+        yield from (SessionDay.model_construct(day=day, kind=SessionKind.CLOSED, source=source) for day in days)
     yield from (*SPECIAL, *HOURS, *COVERAGE, *SQUARE_OFFS)
     for index, series in SERIES.items():
-        yield ExpiryRule(index=index, effective_from=KNOWN_FROM, weekday="THU", series=series, source=EXPIRY_SOURCE)
-        yield ExpiryRule(index=index, effective_from=TUESDAYS_FROM, weekday="TUE", series=series, source=EXPIRY_SOURCE)
-        yield Tick(index=index, effective_from=KNOWN_FROM, tick=Decimal("0.05"), source="NSE's contract specifications")
+        yield ExpiryRule.model_construct(
+            index=index, effective_from=KNOWN_FROM, weekday="THU", series=series, source=EXPIRY_SOURCE
+        )
+        yield ExpiryRule.model_construct(
+            index=index, effective_from=TUESDAYS_FROM, weekday="TUE", series=series, source=EXPIRY_SOURCE
+        )
+        yield Tick.model_construct(
+            index=index, effective_from=KNOWN_FROM, tick=Decimal("0.05"), source="NSE's contract specifications"
+        )
     for index, lots in LOT_SIZES.items():
-        yield from (LotSize(index=index, effective_from=d, lot_size=n, source=LOT_SOURCE) for d, n in lots.items())
+        yield from (
+            LotSize.model_construct(index=index, effective_from=d, lot_size=n, source=LOT_SOURCE)
+            for d, n in lots.items()
+        )
     for index, most in FREEZE_QUANTITIES.items():
         yield from (
-            FreezeQuantity(index=index, effective_from=d, freeze_quantity=n, source=FREEZE_SOURCE)
+            FreezeQuantity.model_construct(index=index, effective_from=d, freeze_quantity=n, source=FREEZE_SOURCE)
             for d, n in most.items()
         )
     for index, step in STRIKE_STEPS.items():
-        yield StrikeStep(
+        yield StrikeStep.model_construct(
             index=index,
             effective_from=KNOWN_FROM,
             step=Decimal(step),

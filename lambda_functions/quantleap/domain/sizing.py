@@ -1,4 +1,4 @@
-"""Whether a template can be traded, and how large: strikes, lots, the freeze quantity, and orders in one second.
+"""Whether a template can be traded, and how large: hours, series, strikes, lots, and orders in one second.
 
 An order above the freeze quantity is cut into several, and everything that enters at one minute leaves in the same
 second; a client may send ten orders in it without being registered as an algorithm of its own (SEBI, April 2026).
@@ -15,9 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from quantleap.domain.basket import BasketDraft, Strategy
-from quantleap.domain.contracts import largest_slice, lot_size, strike_step
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.market_data import MarketData
+from quantleap.domain.market_data import MarketData, SessionHours
+from quantleap.domain.series import expiry_types, largest_slice, lot_size, strike_step
 from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.strikes import FixedStrike
 
@@ -40,9 +40,33 @@ class Burst(NamedTuple):
 
 def require_tradable(draft: BasketDraft, on: date, data: MarketData = SHIPPED) -> None:
     """Refuse a draft that one subscriber could not trade within the limits; raises `InvalidRequest`."""
-    complaints = _no_strikes(draft, on, data) or _complaints(draft, on, data)
+    unknown = {**_outside(draft, on, data), **_unlisted(draft, on, data), **_no_strikes(draft, on, data)}
+    complaints = unknown or _complaints(draft, on, data)
     if complaints:
         raise InvalidRequest(complaints)
+
+
+def _outside(draft: BasketDraft, on: date, data: MarketData) -> dict[str, str]:
+    """Minutes outside the continuous session of a regular day."""
+    hours = data.in_force(SessionHours, "", on)
+    if hours is None:
+        return {}
+    said = f"must lie inside the session, {hours.opens:%H:%M} to {hours.closes:%H:%M}"
+    return {
+        f"strategies[{number}].{name}": said
+        for number, strategy in enumerate(draft.strategies)
+        for name, minute in (("entry_time", strategy.entry_time), ("exit_time", strategy.exit_time))
+        if not hours.opens <= minute < hours.closes
+    }
+
+
+def _unlisted(draft: BasketDraft, on: date, data: MarketData) -> dict[str, str]:
+    """Series the exchange has not."""
+    return {
+        f"strategies[{number}].expiry_type": f"{each.index} has no {each.expiry_type.lower()} expiry; use {listed[0]}"
+        for number, each in enumerate(draft.strategies)
+        if each.expiry_type not in (listed := expiry_types(each.index, on, data))
+    }
 
 
 def _no_strikes(draft: BasketDraft, on: date, data: MarketData) -> dict[str, str]:

@@ -3,7 +3,9 @@
 Apart from baskets, so that talking to a broker needs none of their models.
 """
 
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Side(StrEnum):
@@ -18,3 +20,10 @@ class Product(StrEnum):
 
     INTRADAY = "INTRADAY"
     CARRY = "CARRY"
+
+
+class SquareOff(NamedTuple):
+    """The instant a broker begins to close intraday positions itself; whether a source of the broker's says so."""
+
+    at: datetime
+    confirmed: bool

@@ -11,7 +11,7 @@ from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
 from quantleap.runtime.repeats import ids
 from quantleap.runtime.settings import settings
-from quantleap.services import baskets, calendar, halts
+from quantleap.services import baskets, calendar, halts, marketplace
 
 api = Api()
 
@@ -21,7 +21,7 @@ def create(admin: str, ask: Ask) -> Reply:
     """Store a basket as version 1."""
     usual = UpdatePolicy.REGISTERED if settings().real_brokers else UpdatePolicy.INSTANT
     made = baskets.create(wiring.baskets(), wiring.clock, ids(ask), admin, ask.body(NewBasket), usual)
-    return Reply(201, views.basket(made))
+    return Reply(201, {**views.basket(made), "warnings": marketplace.warnings(wiring.calendar(), wiring.clock, made)})
 
 
 @api.admin("GET /options/baskets")
@@ -42,7 +42,8 @@ def change(admin: str, ask: Ask) -> Reply:
     """Write a new version of a basket; what is left out stays."""
     written = baskets.change(wiring.baskets(), wiring.clock, admin, ask.id("basket_id"), ask.body(BasketChange))
     misfits = baskets.too_large_for(wiring.subscriptions(), wiring.clock, written)
-    return Reply(200, views.written(written, misfits))
+    found = marketplace.warnings(wiring.calendar(), wiring.clock, written.version or written.basket)
+    return Reply(200, {**views.written(written, misfits), "warnings": found})
 
 
 @api.admin("DELETE /options/baskets/{basket_id}")

@@ -1,6 +1,6 @@
 """The marketplace: offered by administrators, browsed by partners and by everybody."""
 
-from quantleap.domain.basket import MarketplaceConfig
+from quantleap.domain.basket import Basket, MarketplaceConfig
 from quantleap.domain.basket_changes import OfferChange
 from quantleap.domain.marketplace import Browse
 from quantleap.domain.partner import PartnerKey, Permission
@@ -63,7 +63,7 @@ def enable(admin: str, ask: Ask) -> Reply:
     """Offer a basket, or change its offer."""
     config = ask.body(MarketplaceConfig, may_be_missing=True)
     offer = marketplace.enable(wiring.baskets(), wiring.clock, ask.id("template_id"), config)
-    return Reply(200, {"message": "Template is on the marketplace", "template": views.basket(offer)})
+    return Reply(200, {"message": "Template is on the marketplace", **_offer(offer)})
 
 
 @api.admin("PUT /admin/marketplace/templates/{template_id}")
@@ -71,7 +71,12 @@ def change(admin: str, ask: Ask) -> Reply:
     """Change the offer of a template; what is left out stays."""
     wanted = ask.body(OfferChange)
     offer = marketplace.change(wiring.baskets(), wiring.clock, ask.id("template_id"), wanted)
-    return Reply(200, {"message": "Template was changed", "template": views.basket(offer)})
+    return Reply(200, {"message": "Template was changed", **_offer(offer)})
+
+
+def _offer(offer: Basket) -> dict[str, object]:
+    found = marketplace.warnings(wiring.calendar(), wiring.clock, offer)
+    return {"template": views.basket(offer), "warnings": found}
 
 
 @api.admin("DELETE /admin/marketplace/templates/{template_id}")
@@ -81,4 +86,4 @@ def disable(admin: str, ask: Ask) -> Reply:
     return Reply(200, views.withdrawn(done))
 
 
-handler = lambda_handler(api, wiring.baskets, wiring.subscriptions)
+handler = lambda_handler(api, wiring.baskets, wiring.calendar, wiring.subscriptions)

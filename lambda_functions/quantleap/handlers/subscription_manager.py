@@ -28,7 +28,8 @@ api = Api()
 def subscribe(key: PartnerKey, ask: Ask) -> Reply:
     """Let a user follow a template."""
     wanted = ask.body(NewSubscription)
-    begun = subscriptions.subscribe(wiring.subscriptions(), wiring.accounts(), wiring.clock, ids(ask), key, wanted)
+    stores = wiring.subscriptions(), wiring.accounts(), wiring.calendar()
+    begun = subscriptions.subscribe(*stores, wiring.clock, ids(ask), key, wanted)
     return Reply(201, views.begun(begun.subscription, begun.basket))
 
 
@@ -78,7 +79,7 @@ def cancel(key: PartnerKey, ask: Ask) -> Reply:
 def ready(key: PartnerKey, ask: Ask) -> Reply:
     """Which active subscriptions could trade at a moment, and why the others could not."""
     stores = wiring.subscriptions(), wiring.accounts(), wiring.baskets(), wiring.halts(), wiring.rehearsals()
-    ports = readiness.Ports(*stores, clock=wiring.clock)
+    ports = readiness.Ports(*stores, calendar=wiring.calendar(), clock=wiring.clock)
     return Reply(200, readiness_views.readiness(readiness.readiness(ports, key.tenant, ask.query(ReadinessFilter))))
 
 
@@ -161,12 +162,14 @@ def _ports() -> subscriptions.Ports:
         baskets=wiring.baskets(),
         clock=wiring.clock,
         draw=wiring.draw,
+        calendar=wiring.calendar(),
     )
 
 
 handler = lambda_handler(
     api,
     wiring.accounts,
+    wiring.calendar,
     wiring.baskets,
     wiring.deep_links,
     wiring.halts,

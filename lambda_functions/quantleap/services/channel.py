@@ -13,6 +13,7 @@ from quantleap.domain.broker import (
     BrokerFailure,
     Instrument,
     OrderRequest,
+    Position,
     SessionExpired,
     Unknown,
 )
@@ -132,13 +133,23 @@ class Channel:
 
     async def book(self) -> Book:
         """The day's orders as they are now; raises a `BrokerFailure`."""
-        await self._keep_pace(Budget(self.broker.capability.reads), self.read_s)
-        await self.book_line.open()
-        answer = self.book_line.write(self._look() if self._stale else self.book_payload)
-        self.read_s.append(self._now_s())
-        heard = await self._heard(answer, self.book_line)
+        heard = await self._read(lambda: self._look() if self._stale else self.book_payload)
         with self._minding():
             return Book(self.broker.orders(heard))
+
+    async def positions(self) -> Sequence[Position]:
+        """What the account holds now, whoever bought it; raises a `BrokerFailure`."""
+        heard = await self._read(lambda: self.lines.prepare(self.broker.positions(self.session)))
+        with self._minding():
+            return self.broker.held(heard)
+
+    async def _read(self, question: Callable[[], bytes]) -> Answer:
+        """The answer to a question, which is written down when the limits let it leave: it may carry the time."""
+        await self._keep_pace(Budget(self.broker.capability.reads), self.read_s)
+        await self.book_line.open()
+        answer = self.book_line.write(question())
+        self.read_s.append(self._now_s())
+        return await self._heard(answer, self.book_line)
 
     async def _heard(self, answer: Awaitable[Answer], line: Line) -> Answer:
         try:

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quantleap.domain.basket import Basket, MarketplaceConfig
+from quantleap.domain import square_off
+from quantleap.domain.basket import Basket, BasketDraft, MarketplaceConfig
 from quantleap.domain.basket_changes import OfferChange
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import NotFound
 from quantleap.domain.marketplace import Browse, Shelf, shelve
 from quantleap.domain.model import merged
 from quantleap.domain.ports import Baskets, Subscriptions
+from quantleap.domain.rate import day_of
+from quantleap.domain.sessions import Calendar
 
 CLOSED_AT_ONCE = 3000
 """Subscriptions ended in one call: about 30 a transaction, so well inside the time of an API function."""
@@ -31,6 +34,12 @@ def change(baskets: Baskets, clock: Clock, template_id: str, wanted: OfferChange
     changed = was.offered(merged(MarketplaceConfig, was.marketplace.model_dump(), wanted), clock())
     baskets.save(changed, was=was)
     return changed
+
+
+def warnings(calendar: Calendar, clock: Clock, draft: BasketDraft) -> Sequence[str]:
+    """Where a template leaves after a broker has closed intraday positions itself: users elsewhere may follow it."""
+    now = clock()
+    return square_off.warnings(draft, calendar.square_offs(day_of(now)), now)
 
 
 class Withdrawn(NamedTuple):

@@ -349,7 +349,8 @@ def _answer(timer: Timer, question: Question, view: View) -> Decision:
     masters = {str(venue): listed for venue, listed in found if listed is not None}
     seen = view.market.answers
     if isinstance(question.source, Decision):
-        return closing.decide(due, question.source, seen, masters, timer.clock(), on, timer.calendar.data)
+        left = closing.decide(due, question.source, seen, masters, timer.clock(), on, timer.calendar.data)
+        return left.model_copy(update={"square_offs": dict(timer.calendar.square_offs(on))})
     unseen = next((series for series in question.chains if series not in seen), None)
     if unseen is not None:
         raise view.market.refusals.get(unseen, Unavailable("the feed hangs", code="market_feed_failed"))

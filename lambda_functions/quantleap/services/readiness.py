@@ -13,9 +13,11 @@ from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Halts, Rehearsals, Subscriptions
 from quantleap.domain.rate import day_of
-from quantleap.domain.readiness import in_the_way, until
+from quantleap.domain.readiness import entering_from, in_the_way, last_exit
 from quantleap.domain.rehearsal import AHEAD, Rehearsal
+from quantleap.domain.sessions import Calendar
 from quantleap.domain.sizing import caps
+from quantleap.domain.square_off import TOO_LATE, SquareOffs, closes_first, last_intraday_exit
 from quantleap.domain.subscription import Allocation, ReadinessFilter, Status, Subscription, SubscriptionFilter
 
 type Accounts = Mapping[tuple[str, str], BrokerAccount]
@@ -58,6 +60,7 @@ class Ports(NamedTuple):
     baskets: Baskets
     halts: Halts
     rehearsals: Rehearsals
+    calendar: Calendar
     clock: Clock
 
 
@@ -78,7 +81,8 @@ def readiness(ports: Ports, tenant: Tenant, wanted: ReadinessFilter) -> Readines
     )
     accounts = ports.accounts.many((each.user_id, share.client_id) for each in page.items for share in each.allocations)
     offered = {basket.basket_id: basket.as_of(day_of(at)) for basket in ports.baskets.listed()}
-    known = _Known(at, offered, accounts, ports.halts.list(), _shut(rehearsals), _said(rehearsals))
+    square_offs = ports.calendar.square_offs(day_of(at))
+    known = _Known(at, offered, accounts, ports.halts.list(), square_offs, _shut(rehearsals), _said(rehearsals))
     return Readiness(at, rehearsals, [_outlook(each, known) for each in page.items], page.next_token)
 
 
@@ -99,6 +103,7 @@ class _Known(NamedTuple):
     offered: Mapping[str, Basket]
     accounts: Accounts
     halts: Sequence[Halt]
+    square_offs: SquareOffs
     shut: Mapping[tuple[str, str], str]
     said: Mapping[str, str]
 
@@ -126,7 +131,9 @@ def _general(subscription: Subscription, known: _Known) -> str | None:
 
 def _of_account(subscription: Subscription, share: Allocation, known: _Known) -> str | None:
     account = known.accounts.get((subscription.user_id, share.client_id))
-    leaves = until(known.offered[subscription.template_id], known.at)
+    entering = entering_from(known.offered[subscription.template_id], known.at)
+    intraday = last_intraday_exit(entering, known.at)
+    late = TOO_LATE if closes_first(known.square_offs, share.broker_id, intraday) else None
     shut = known.shut.get((subscription.template_id, str(Venue.of(subscription.tenant, share))))
     said = known.said.get(f"{subscription.subscription_id}#{share.client_id}")
-    return in_the_way(account, known.at, leaves) or shut or said
+    return in_the_way(account, known.at, last_exit(entering, known.at)) or late or shut or said

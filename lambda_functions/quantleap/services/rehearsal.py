@@ -7,7 +7,7 @@ from typing import NamedTuple
 from quantleap.domain.account import BrokerAccount
 from quantleap.domain.basket import Strategy
 from quantleap.domain.clock import IST
-from quantleap.domain.contracts import Contract, NotListed, expiry_date
+from quantleap.domain.contracts import Contract, NotListed
 from quantleap.domain.errors import QuantLeapError
 from quantleap.domain.execution import Due, Kind, Plan, Seat, Venue
 from quantleap.domain.halts import HALTED, Halt, Trade, halted
@@ -17,8 +17,10 @@ from quantleap.domain.planning import IN_DOUBT, NOT_LISTED
 from quantleap.domain.ports import BrokerAccounts, Rehearsals
 from quantleap.domain.readiness import in_the_way, last_exit
 from quantleap.domain.rehearsal import AHEAD, Rehearsal, Verdict, add_up
+from quantleap.domain.series import expiry_date
 from quantleap.domain.sessions import Calendar, CalendarExhausted
 from quantleap.domain.sizing import caps
+from quantleap.domain.square_off import TOO_LATE, closes_first, last_intraday_exit
 from quantleap.domain.strikes import FixedStrike
 from quantleap.domain.subscription import Status
 from quantleap.services import precision_timer
@@ -62,13 +64,14 @@ def _rehearse(stage: Stage, due: Due) -> list[Rehearsal]:
     accounts = stage.accounts.many((seat.user_id, each.client_id) for seat in seats for each in seat.allocations)
     venues = {Venue.of(seat.tenant, each) for seat in seats for each in seat.allocations}
     shut = _shut(timer, entering, venues, due)
+    late = _late(timer, entering, venues, due)
     until = last_exit(entering, due.boundary)
     oversized = caps(basket, due.boundary.astimezone(IST).date(), timer.calendar.data)
     seats = [seat._replace(oversized=oversized(seat.allocations)) for seat in seats]
-    verdicts = [Verdict(seat, _reasons(seat, due, halts, accounts, shut, until)) for seat in seats]
+    verdicts = [Verdict(seat, _reasons(seat, due, halts, accounts, late | shut, until)) for seat in seats]
     said = _said(stage, due, venues, [verdict.seat for verdict in verdicts if not verdict.reasons])
     heard = [verdict.heard(said.get(verdict.seat.subscription_id, {})) for verdict in verdicts]
-    return add_up(due, heard, shut, timer.clock())
+    return add_up(due, heard, late | shut, timer.clock())
 
 
 def _said(stage: Stage, due: Due, venues: Iterable[Venue], ready: Sequence[Seat]) -> Said:
@@ -101,6 +104,13 @@ def _shut(timer: Timer, entering: Sequence[Strategy], venues: Iterable[Venue], d
     on = due.boundary.astimezone(IST).date()
     reasons = {str(venue): _shut_because(timer, entering, venue, on) for venue in sorted(venues)}
     return {venue: reason for venue, reason in reasons.items() if reason is not None}
+
+
+def _late(timer: Timer, entering: Sequence[Strategy], venues: Iterable[Venue], due: Due) -> dict[str, str]:
+    """Venues whose broker closes intraday positions before the run would."""
+    square_offs = timer.calendar.square_offs(due.boundary.astimezone(IST).date())
+    leaves = last_intraday_exit(entering, due.boundary)
+    return {str(venue): TOO_LATE for venue in venues if closes_first(square_offs, venue.broker_id, leaves)}
 
 
 def _shut_because(timer: Timer, entering: Sequence[Strategy], venue: Venue, on: date) -> str | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from quantleap.domain import closing, planning
+from quantleap.domain import closing, planning, square_off
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.broker import Broker
 from quantleap.domain.closing import Claim
@@ -111,6 +111,12 @@ def _without_intraday(ticket: Ticket) -> Ticket:
     )
     left = any(intent.state is State.PLANNED for intent in intents)
     return ticket.with_intents(intents, settled=False) if left else ticket.skip(ENDED_BY_BROKER)
+
+
+def asks_positions(errand: Errand, decision: Decision, ticket: Ticket) -> bool:
+    """Whether an exit has to see first what is left: its broker may have begun to close intraday positions itself."""
+    begun = square_off.may_have_begun(decision.square_offs, ticket.broker_id, errand.boundary)
+    return errand.closes is not None and begun
 
 
 def _standing_in(desk: Desk, decision: Decision, claim: Claim, *, halves: bool) -> Claim:

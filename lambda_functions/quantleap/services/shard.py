@@ -98,6 +98,7 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     traders = _traders(desk, errand, tickets, sessions, lookout, lease)
     for trader in traders:
         trader.channel.before_s = before.get(trader.ticket.name, ())
+        trader.asks_positions = roster.asks_positions(errand, decision, trader.ticket)
     joining = asyncio.to_thread(_join, desk, errand, [trader.ticket for trader in traders])
     await asyncio.gather(joining, *map(_connect, traders))
     trading = {trader.ticket.name for trader in traders}

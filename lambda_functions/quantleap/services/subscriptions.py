@@ -10,14 +10,16 @@ from quantleap.domain import ids
 from quantleap.domain.account import BrokerAccount, Person
 from quantleap.domain.basket import Basket, Pricing, PricingType
 from quantleap.domain.clock import Clock
-from quantleap.domain.errors import AlreadySubscribed, InvalidRequest, NotFound
+from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.ids import Randomness
 from quantleap.domain.money import split
 from quantleap.domain.partner import PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Page, Subscriptions, Users
 from quantleap.domain.rate import day_of
+from quantleap.domain.sessions import Calendar
 from quantleap.domain.sharding import shard_of
 from quantleap.domain.sizing import Size, excesses, size_of
+from quantleap.domain.square_off import closes_first, last_intraday_exit
 from quantleap.domain.subscription import (
     Action,
     Allocation,
@@ -86,11 +88,13 @@ class Ports(NamedTuple):
     baskets: Baskets
     clock: Clock
     draw: Randomness
+    calendar: Calendar
 
 
 def subscribe(
     subscriptions: Subscriptions,
     accounts: BrokerAccounts,
+    calendar: Calendar,
     clock: Clock,
     draw: Randomness,
     key: PartnerKey,
@@ -103,6 +107,7 @@ def subscribe(
     basket, user = subscriptions.find(wanted.template_id, key.tenant, wanted.user_email)
     offered = _offered(basket, key.partner_id)
     account = _account(accounts, user.user_id if user else None, wanted.broker_client_id)
+    _require_in_time(calendar, clock, offered, {"broker_client_id": account.broker_id})
     wish = Wish(wanted.user_email, wanted.user_name, wanted.lot_multiplier)
     begun = _begin(clock, draw, Seller.of(key), wish, offered, account)
     return Begun(_stored(subscriptions, begun), offered)
@@ -112,6 +117,7 @@ def subscribe_oneself(ports: Ports, person: Person, template_id: str, wanted: Ow
     """Let somebody who signed in follow a public template."""
     basket = _offered(ports.baskets.get(template_id), None)
     account = _own_account(ports.accounts, person.user_id, wanted.broker_client_id)
+    _require_in_time(ports.calendar, ports.clock, basket, {"broker_client_id": account.broker_id})
     wish = Wish(person.email, person.name, wanted.lot_multiplier)
     begun = _begin(ports.clock, ports.draw, Seller.platform(person.tenant), wish, basket, account)
     return Begun(_stored(ports.subscriptions, begun), basket)
@@ -193,6 +199,20 @@ def _begin(
     )
 
 
+def _require_in_time(calendar: Calendar, clock: Clock, basket: Basket, brokers: Mapping[str, str]) -> None:
+    """Refuse accounts whose broker closes intraday positions before the template does, by where they are named."""
+    now = clock()
+    leaves = last_intraday_exit(basket.strategies, now)
+    square_offs = calendar.square_offs(day_of(now))
+    for path, broker_id in brokers.items():
+        if closes_first(square_offs, broker_id, leaves):
+            hour = square_offs[broker_id].at
+            raise Conflict(
+                f"{path}: {broker_id} closes intraday positions itself from {hour:%H:%M} on, before the template does",
+                code="exit_after_square_off",
+            )
+
+
 def _require_size(sizes: Mapping[str, Size], basket: Basket, at: datetime) -> None:
     """Refuse lots the template or an account's orders in a second do not allow, by path."""
     found = zip(sizes, excesses(basket, [*sizes.values()], day_of(at)), strict=True)
@@ -218,6 +238,9 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
     _require_size(sizes, basket, now)
     _require_linked(brokers, paths)
     kept = {each.client_id: each.allocation_id for each in was.allocations}
+    added = {path: share.client_id for path, share in paths.items() if share.client_id not in kept}
+    named = {f"{path}client_id" if path else "broker_client_id": brokers[client] for path, client in added.items()}
+    _require_in_time(ports.calendar, ports.clock, basket, named)
     allocations = tuple(
         Allocation(
             allocation_id=kept.get(share.client_id) or ids.allocation_id(ports.draw),

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from quantleap.domain import square_off
 from quantleap.domain.booking import Book, as_booked
 from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Timer
-from quantleap.domain.trading import Side
+from quantleap.domain.trading import Product, Side
 from quantleap.services.belief import Belief
 from quantleap.services.channel import Channel
 from quantleap.services.gate import NS, Gate
@@ -48,7 +49,8 @@ class Trader:
 
     Buys are hedges on the way in, buybacks when it `closes`; either way the sells of a strategy wait for its buys.
     `lookout` says at any moment why no further order may leave. `opens_ns` is when the broker admits its first order,
-    `begins_within_ns` how long after that it may still leave, `ends_ns` when all has to be over.
+    `begins_within_ns` how long after that it may still leave, `ends_ns` when all has to be over. One that
+    `asks_positions` sends no more of what is intraday than the account still holds.
     """
 
     ticket: Ticket
@@ -60,6 +62,7 @@ class Trader:
     begins_within_ns: int | None = None
     lookout: Lookout | Unwatched = field(default_factory=Unwatched)
     closes: bool = False
+    asks_positions: bool = False
     intents: dict[str, Intent] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +109,8 @@ class Trader:
     def open_fire(self) -> Opening | None:
         """Write the first order that may leave now; whatever fails is left to `trade`."""
         first = next(iter(self._pending_of(Side.BUY) or self._hedged_sells()), None)
-        if first is None or self.opens_ns > self.boundary_ns or self.lookout.stops(self.ticket):
+        held_back = self.asks_positions or self.opens_ns > self.boundary_ns
+        if first is None or held_back or self.lookout.stops(self.ticket):
             return None
         try:
             return Opening(first, self._write(first))
@@ -143,10 +147,25 @@ class Trader:
         if opening is not None:
             await self._place(opening.intent, gate, opening.answer)
         await self.timer.until(self.opens_ns)
+        if self._pending_of(Side.BUY):
+            await self._keep_to_positions()
         while buys := self._pending_of(Side.BUY):
             await self._place(buys[0], gate)
         await self._place_sells(gate)
         await self._conclude(gate)
+
+    async def _keep_to_positions(self) -> None:
+        """Make no order larger than what the account still holds; without its positions none leaves at all."""
+        intraday = [each for each in self.pending if each.product is Product.INTRADAY]
+        if not (self.asks_positions and intraday):
+            return
+        try:
+            held = await self.channel.positions()
+        except BrokerFailure:
+            self._end(intraday, square_off.UNKNOWN_POSITIONS)
+            return
+        self.intents = {each.intent_id: each for each in square_off.capped(self.intents.values(), held)}
+        self.channel.prepare(self.pending)
 
     async def _place_sells(self, gate: Gate) -> None:
         """Let each strategy's sells leave once its hedges are filled, as the book says, and end those that may not.
@@ -165,6 +184,8 @@ class Trader:
         self._end(self._pending_of(Side.SELL), f"{word}_{'unfilled' if readable else 'unconfirmed'}")
 
     async def _place_hedged(self, gate: Gate) -> None:
+        if self._hedged_sells():
+            await self._keep_to_positions()
         while ready := self._hedged_sells():
             await self._place(ready[0], gate)
 
@@ -172,10 +193,10 @@ class Trader:
         return [each for each in self._pending_of(Side.SELL) if self._hedged(each)]
 
     def _hedged(self, sell: Intent) -> bool:
-        return all(each.state is State.FILLED for each in self._hedges(sell))
+        return all(each.state is State.FILLED or each.squared_off for each in self._hedges(sell))
 
     def _lost_hedge(self, sell: Intent) -> bool:
-        return not all(each.state.placed for each in self._hedges(sell))
+        return not all(each.state.placed or each.squared_off for each in self._hedges(sell))
 
     def _hedges(self, sell: Intent) -> list[Intent]:
         """What has to be filled first: the buys of its strategy."""
@@ -265,6 +286,8 @@ class Trader:
             booked = await self.channel.book()
         except BrokerFailure:
             return None
+        if self.asks_positions:
+            self.intents = {name: square_off.as_placed(each, booked) for name, each in self.intents.items()}
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
         return booked
 

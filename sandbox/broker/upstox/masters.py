@@ -6,7 +6,8 @@ from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 
 from quantleap.domain.clock import IST
-from quantleap.domain.contracts import TICK, Contract, ExpiryType, expiry_date
+from quantleap.domain.contracts import TICK, Contract, ExpiryType
+from quantleap.domain.series import expiry_date
 from quantleap.domain.sessions import AlwaysOpen
 from sandbox.broker.listing import Listing, listings
 

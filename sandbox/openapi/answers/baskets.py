@@ -1,12 +1,16 @@
 """Baskets, their versions and their offers, as administrators see them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from quantleap.domain.basket import BasketDraft, BasketVersion, Upcoming, UpdatePolicy
 from sandbox.openapi.answers.common import Answer
 from sandbox.openapi.answers.templates import Offer
+
+Warnings = Annotated[
+    tuple[str, ...], Field(description="Strategies that leave after a broker has closed intraday positions itself.")
+]
 
 
 class AdminOffer(Offer):
@@ -41,6 +45,12 @@ class OneBasket(Basket, Answer):
     """A basket."""
 
 
+class MadeBasket(OneBasket):
+    """A basket just made."""
+
+    warnings: Warnings
+
+
 class Baskets(Answer):
     """All baskets, newest first."""
 
@@ -62,6 +72,7 @@ class WrittenBasket(Basket, Answer):
 
     written_version: Version | None
     too_large_for: int | None
+    warnings: Warnings
 
 
 class DeletedBasket(Answer):
@@ -98,10 +109,13 @@ class ChangedOffer(Answer):
 
     message: str
     template: Basket
+    warnings: Warnings
 
 
-class Withdrawn(ChangedOffer):
+class Withdrawn(Answer):
     """A template off the marketplace; while subscriptions are left, send the same request again."""
 
+    message: str
+    template: Basket
     subscriptions_ended: int
     subscriptions_left: int

@@ -105,8 +105,17 @@ content, with HTTP 200 and whatever the reason: there the text alone can tell a 
 
 API = "/openapi/typea"
 
-OUR_PRODUCTS = {**kite.OUR_PRODUCTS, "INTRADAY": Product.INTRADAY, "CARRYFORWARD": Product.CARRY}
-"""Answers say other words than requests, or nothing at all."""
+OUR_PRODUCTS = {
+    **kite.OUR_PRODUCTS,
+    "INTRADAY": Product.INTRADAY,
+    "CARRYFORWARD": Product.CARRY,
+    "NORMAL": Product.CARRY,
+    "": Product.INTRADAY,
+}
+"""Answers say other words than requests, or nothing at all.
+
+A position without a product is taken for intraday: it is the net of its contract, and no way out is larger than that.
+"""
 
 
 class MStock:

@@ -364,6 +364,7 @@ def _position(line: Mapping[str, Any]) -> Position:
         quantity=quantity,
         average_price=reading.price(_exact(average)),
         last_price=reading.price(_exact(line.get("last_price"))),
+        token=reading.text(line.get("instrument_token")),
     )
 
 
