@@ -40,7 +40,7 @@ ACCESS = {
     "precision-timer-due": Access(("GetItem", "Query"), plans=("PutObject",)),
     "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("GetObject", "PutObject")),
     "precision-timer-decide": Access(
-        ("GetItem", "PutItem"), plans=("GetObject", "PutObject"), masters=("GetObject", "PutObject")
+        ("GetItem", "Query", "PutItem"), plans=("GetObject", "PutObject"), masters=("GetObject", "PutObject")
     ),
     "precision-timer-report": Access(
         ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"), plans=("GetObject", "PutObject")

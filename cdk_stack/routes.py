@@ -121,6 +121,9 @@ ROUTES: tuple[Route, ...] = (
         "GET /admin/halts",
         "GET,PUT,DELETE /admin/halts/{scope}",
         "GET /admin/calendar",
+        "GET /admin/market-data",
+        "GET,PUT /admin/market-data/{kind}",
+        "GET /admin/market-data/{kind}/versions",
     ),
     *_routes(
         "marketplace-manager",

@@ -223,6 +223,12 @@ PROMISES: Mapping[str, tuple[str, Promise]] = {
         "trading",
         {
             "GET /admin/calendar": _ok("getCalendar", trading.Calendar),
+            "GET /admin/market-data": _ok("listMarketData", trading.MarketDataKinds),
+            "GET /admin/market-data/{kind}": _ok("getMarketData", trading.MarketData),
+            "PUT /admin/market-data/{kind}": _ok(
+                "writeMarketData", trading.MarketData, "conflict", "market_data_in_use"
+            ),
+            "GET /admin/market-data/{kind}/versions": _ok("listMarketDataVersions", trading.MarketDataVersions),
             "GET /admin/halts": _ok("listHalts", trading.Halts),
             "GET /admin/halts/{scope}": _ok("getHalt", trading.OneHalt),
             "PUT /admin/halts/{scope}": _ok("haltTrading", trading.OneHalt),

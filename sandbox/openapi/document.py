@@ -101,6 +101,7 @@ EXTRAS: Mapping[str, Schema] = {
     "broker_login_refused": {
         "details": {**_DETAILS, "description": "What is wrong by field, or what the broker said."}
     },
+    "market_data_in_use": {"details": {**_DETAILS, "description": "The runs that go by it."}},
     "already_subscribed": {"existing_subscription_id": {"type": "string"}},
 }
 """Further fields of a refusal, by its code."""

@@ -11,6 +11,7 @@ from pydantic_core import core_schema as cs
 from quantleap.domain.broker_id import BROKER_IDS
 from quantleap.domain.deep_links import NewDeepLink
 from quantleap.domain.halts import SCOPE
+from quantleap.domain.market_data import DataKind
 from quantleap.domain.runs import NewRun
 from quantleap.domain.subscription import NewSubscription, OwnFilter, ReadinessFilter, SubscriptionFilter
 from quantleap.runtime.reply import plain
@@ -37,6 +38,7 @@ MINUTE = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 
 PARTS: Mapping[str, Schema] = {
     "number": {"type": "integer", "minimum": 1, "maximum": 999_999},
+    "kind": {"type": "string", "enum": list(DataKind)},
     "scope": {"type": "string", "pattern": f"^({SCOPE.pattern})$"},
 }
 ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}

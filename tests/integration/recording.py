@@ -173,6 +173,7 @@ def _admin(world: World) -> None:
     for line in ("GET /admin/halts", "GET /admin/halts/partner:zebu", "DELETE /admin/halts/partner:zebu"):
         ask(line)
     ask("GET /admin/calendar")
+    _facts(world)
     for line in (KEYS, f"{KEYS}/{key_id}", f"{KEYS}/{key_id}/usage?days=7"):
         ask(f"GET {line}")
     other = a_key(ask, partner_id="acme", partner_name="Acme Broking")["api_key_id"]
@@ -180,6 +181,22 @@ def _admin(world: World) -> None:
     ask(f"POST {KEYS}/{other}/rotate", {"overlap_hours": 24})
     ask(f"DELETE {KEYS}/{other}")
     ask(f"POST {KEYS}/{other}/rotate", {"overlap_hours": 0})
+
+
+def _facts(world: World) -> None:
+    ask, facts = world.admin, "/admin/market-data"
+    hour = {
+        "broker_id": "zebu",
+        "effective_from": "2026-12-01",
+        "at": "15:20",
+        "source": "Zebu's answer to ticket 4711",
+    }
+    ask(f"PUT {facts}/square-off-hours", {"version": 0, "rows": [hour]})
+    ask(f"PUT {facts}/square-off-hours", {"version": 1, "rows": [{**hour, "at": "15:45"}]})
+    for path in (facts, f"{facts}/square-off-hours", f"{facts}/square-off-hours/versions", f"{facts}/prices"):
+        ask(f"GET {path}")
+    now = {**hour, "effective_from": "2026-11-23"}
+    ask(f"PUT {facts}/square-off-hours", {"version": 1, "rows": [now]})
 
 
 def _refusals(kind: type[FrontDoor], world: World) -> None:

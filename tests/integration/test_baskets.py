@@ -9,6 +9,7 @@ from quantleap.adapters.table import Table
 from quantleap.domain.basket import MarketplaceConfig, UpdatePolicy
 from quantleap.domain.basket_changes import BasketChange, NewApproval
 from quantleap.domain.errors import Conflict
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.subscription import Status
 from quantleap.services import baskets, marketplace
 from tests.builders import TEMPLATE, Clock, a_basket, a_strategy, a_subscription, a_template, a_user, an_account
@@ -23,7 +24,9 @@ TEN = [a_strategy(entry_time="10:00").model_dump(mode="json")]
 def test_versions_are_kept_and_the_schedule_follows_the_live_one(stores: Stores) -> None:
     stores.baskets.add(a_template())
 
-    baskets.change(stores.baskets, Clock(), "admin", TEMPLATE, BasketChange.model_validate({"strategies": TEN}))
+    baskets.change(
+        stores.baskets, SHIPPED, Clock(), "admin", TEMPLATE, BasketChange.model_validate({"strategies": TEN})
+    )
 
     assert stores.baskets.get(TEMPLATE).live_version == 2
     assert [version.number for version in stores.baskets.versions(TEMPLATE)] == [2, 1]
@@ -35,7 +38,9 @@ def test_versions_are_kept_and_the_schedule_follows_the_live_one(stores: Stores)
 def test_an_approval_is_noted_on_the_version_and_only_once(stores: Stores) -> None:
     registered = a_template(policy=UpdatePolicy.REGISTERED)
     stores.baskets.add(registered)
-    baskets.change(stores.baskets, Clock(), "admin", TEMPLATE, BasketChange.model_validate({"strategies": TEN}))
+    baskets.change(
+        stores.baskets, SHIPPED, Clock(), "admin", TEMPLATE, BasketChange.model_validate({"strategies": TEN})
+    )
     was, version = stores.baskets.get(TEMPLATE), stores.baskets.version(TEMPLATE, 2)
 
     baskets.approve(stores.baskets, Clock(), "admin", TEMPLATE, 2, NewApproval(algo_ids={"zebu": "A1"}))

@@ -15,6 +15,7 @@ from quantleap.domain.account import AccountStatus
 from quantleap.domain.broker import NotSent
 from quantleap.domain.codes import CODES
 from quantleap.domain.errors import LoginExpired
+from quantleap.domain.sessions import TradingCalendar
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply
 from quantleap.runtime.ask import LARGEST_BODY
@@ -243,6 +244,15 @@ def template_withdrawn(world: World) -> Answer:
 def exit_after_square_off(world: World) -> Answer:
     world.patch.setattr(wiring, "calendar", early_closing)
     return world.subscribe(world.linked(), world.template())
+
+
+@case
+def market_data_in_use(world: World) -> Answer:
+    world.template()
+    world.patch.setattr(wiring, "calendar_of", TradingCalendar)
+    world.clock.passes(minutes=-10)
+    row = {"index": "NIFTY", "effective_from": "2026-11-23", "lot_size": 60, "source": "NSE/FAOP/80001"}
+    return world.admin("PUT /admin/market-data/lot-sizes", {"version": 0, "rows": [row]})
 
 
 @case

@@ -11,6 +11,7 @@ from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.contracts import Right
 from quantleap.domain.errors import Conflict, InvalidRequest, NotFound
 from quantleap.domain.model import parse
+from quantleap.domain.shipped import SHIPPED
 from quantleap.domain.sizing import Size, excesses, require_tradable
 from quantleap.domain.trading import Side
 from quantleap.services import baskets
@@ -23,7 +24,7 @@ IDS = {"zebu": "ALGO-7"}
 
 
 def change(held: FakeBaskets, **fields: Any) -> baskets.Written:
-    return baskets.change(held, Clock(), "admin-2", TEMPLATE, parse(BasketChange, fields))
+    return baskets.change(held, SHIPPED, Clock(), "admin-2", TEMPLATE, parse(BasketChange, fields))
 
 
 def approve(held: FakeBaskets, number: int, first: date | None = None) -> Basket:
@@ -122,7 +123,7 @@ def test_what_is_approved_twice_too_late_or_without_need_is_refused() -> None:
 def test_a_new_basket_under_registered_is_offered_only_after_its_approval() -> None:
     held = FakeBaskets()
     wanted = NewBasket(name="Condor", category="INCOME", strategies=(a_strategy(),))
-    made = baskets.create(held, Clock(), counting(), "admin", wanted, REGISTERED)
+    made = baskets.create(held, SHIPPED, Clock(), counting(), "admin", wanted, REGISTERED)
 
     with pytest.raises(Conflict) as refusal:
         made.offered(MarketplaceConfig(), NINE_TWENTY)

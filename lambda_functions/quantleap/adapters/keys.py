@@ -20,6 +20,8 @@
 | BROKER_ALLOCATION        | {user_id}              | BROKER_ALLOCATION#{template}#{allocation}  |
 | IDEMPOTENCY              | IDEMPOTENCY#{sha256}   | REQUEST                                    |
 | HALT                     | HALTS#{0..3}           | HALT#{scope}                               |
+| MARKET_DATA              | MARKET_DATA            | KIND#{lot-sizes}                           |
+| MARKET_DATA_VERSION      | MARKET_DATA#{lot-sizes}| VERSION#{000001}                           |
 | RUN                      | RUN#{run_id}           | RUN                                        |
 | RUN_DECISION             | RUN#{run_id}           | DECISION                                   |
 | RUN_REPORT               | RUN#{run_id}           | REPORT                                     |
@@ -63,6 +65,9 @@ USER_EXECUTIONS = "UserExecutions"
 
 MARKETPLACE = "MARKETPLACE#LISTED"
 """The one partition of the marketplace: a few hundred templates, so that browsing is one query with any filter."""
+
+MARKET_DATA = "MARKET_DATA"
+"""The one partition of the dated facts that stand: ten small items, read together."""
 
 PARTNERS = "PARTNER"
 HEX = "0123456789abcdef"
@@ -177,6 +182,21 @@ def halt(copy: int, scope: str) -> Key:
 def halts(copy: int) -> str:
     """The partition of a copy of all halts."""
     return f"HALTS#{copy}"
+
+
+def market_data(kind: str) -> Key:
+    """The dated facts that stand of a kind."""
+    return _key(MARKET_DATA, f"KIND#{kind}")
+
+
+def market_data_versions(kind: str) -> str:
+    """The partition of every version of a kind."""
+    return f"{MARKET_DATA}#{kind}"
+
+
+def market_data_version(kind: str, number: int) -> Key:
+    """Dated facts as they once stood."""
+    return _key(market_data_versions(kind), f"VERSION#{number:06}")
 
 
 def run(run_id: str) -> Key:

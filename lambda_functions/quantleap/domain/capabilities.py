@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from quantleap.domain.clock import IST
 from quantleap.domain.model import Model
@@ -196,6 +196,10 @@ class Capability(Model):
     admits: Pace | None = None
     signs_time: bool = False
     unconfirmed: tuple[str, ...] = ()
+
+    def limited(self, orders: Iterable[Pace], reads: Iterable[Pace]) -> Self:
+        """The row with other limits, as they were written since the release."""
+        return self.model_copy(update={"orders": self.orders._replace(paces=tuple(orders)), "reads": tuple(reads)})
 
     def admission_wait_s(self, turn: int, orders: int) -> int:
         """Seconds an account waits that comes after `turn` others of the run, each with as many orders."""

@@ -42,6 +42,7 @@ CODES: Mapping[str, Entry] = {
     "exit_after_square_off": Entry(
         409, "The broker closes intraday positions before the template does.", "Choose a template that leaves earlier."
     ),
+    "market_data_in_use": Entry(409, "Runs of the next hour go by it; details name them.", "Send it again after them."),
     "version_not_approved": Entry(409, "No version of the basket is approved.", "Approve a version first."),
     "version_approved": Entry(409, "The version was approved before.", "Nothing is left to do."),
     "version_superseded": Entry(409, "A later version is live or approved.", "Approve the latest version."),

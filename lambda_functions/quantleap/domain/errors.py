@@ -8,7 +8,8 @@
     ├── Forbidden               known, but not allowed
     ├── NotFound                no such thing, or not the caller's
     ├── Conflict                true today, but not compatible with what is stored
-    │   └── AlreadySubscribed   one subscription for a user and template
+    │   ├── AlreadySubscribed   one subscription for a user and template
+    │   └── FactsInUse          runs of the next hour go by what is to be changed
     ├── NotAllowed              a path without that method; says which it has
     ├── TooLarge                more than anybody needs to send
     ├── Reused                  a key that stands for another request
@@ -19,7 +20,7 @@
 Failures of a broker are in `quantleap.domain.broker`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -155,6 +156,21 @@ class AlreadySubscribed(Conflict):
     def extra(self) -> Mapping[str, Any]:
         """The subscription that stands in the way."""
         return {"existing_subscription_id": self.subscription_id}
+
+
+class FactsInUse(Conflict):
+    """Runs of the next hour go by what is to be changed; `details` name them."""
+
+    code = "market_data_in_use"
+
+    def __init__(self, runs: Sequence[str]) -> None:
+        super().__init__(f"Runs of the next hour go by it: {'; '.join(runs[:SAID])}")
+        self.runs = runs
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """Each of the runs, numbered."""
+        return {"details": {f"runs[{number}]": run for number, run in enumerate(self.runs)}}
 
 
 class Throttled(QuantLeapError):

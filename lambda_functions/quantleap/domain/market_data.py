@@ -249,6 +249,10 @@ class MarketData:
         rows = reversed(self._by_subject.get((kind, subject), ()))
         return next((row for row in rows if isinstance(row, kind) and row.since <= on), None)
 
+    def by_day[R: Row](self, kind: type[R]) -> Mapping[tuple[str, date], R]:
+        """Every row of a kind by its subject and day."""
+        return {(row.subject, row.since): row for row in self._rows.values() if isinstance(row, kind)}
+
     def rows[R: Row](self, kind: type[R]) -> list[R]:
         """Every row of a kind, by subject and day."""
         found = [row for row in self._rows.values() if isinstance(row, kind)]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from quantleap.domain.idempotency import Attempt, Record
     from quantleap.domain.instruments import Master
     from quantleap.domain.market import Snapshot
+    from quantleap.domain.market_data import DataKind
+    from quantleap.domain.market_data_changes import Written
     from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
     from quantleap.domain.rate import Counted, DayUsage
     from quantleap.domain.rehearsal import Rehearsal
@@ -272,6 +274,19 @@ class Halts(Protocol):
 
     def list(self, reader: int = 0) -> Sequence[Halt]:
         """Every halt by scope, strongly consistent: one query. Readers with different numbers share the load."""
+
+
+class MarketDataStore(Protocol):
+    """What administrators wrote of dated facts."""
+
+    def all(self) -> Sequence[Written]:
+        """What stands of every kind that was ever written, strongly consistent: one query."""
+
+    def versions(self, kind: DataKind) -> Sequence[Written]:
+        """Everything that ever stood of a kind, newest first: one query."""
+
+    def save(self, written: Written) -> None:
+        """Store the next version, unless somebody else did (`Conflict`)."""
 
 
 class Rehearsals(Protocol):

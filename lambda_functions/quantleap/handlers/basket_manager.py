@@ -5,13 +5,15 @@ from datetime import timedelta
 from quantleap.domain.basket import UpdatePolicy
 from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.halts import NewHalt
+from quantleap.domain.market_data_changes import NewMarketData
 from quantleap.handlers.views import calendar as calendar_views
+from quantleap.handlers.views import market_data as market_data_views
 from quantleap.handlers.views import templates as views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
 from quantleap.runtime.repeats import ids
 from quantleap.runtime.settings import settings
-from quantleap.services import baskets, calendar, halts, marketplace
+from quantleap.services import baskets, calendar, halts, market_data, marketplace
 
 api = Api()
 
@@ -20,7 +22,9 @@ api = Api()
 def create(admin: str, ask: Ask) -> Reply:
     """Store a basket as version 1."""
     usual = UpdatePolicy.REGISTERED if settings().real_brokers else UpdatePolicy.INSTANT
-    made = baskets.create(wiring.baskets(), wiring.clock, ids(ask), admin, ask.body(NewBasket), usual)
+    made = baskets.create(
+        wiring.baskets(), wiring.calendar().data, wiring.clock, ids(ask), admin, ask.body(NewBasket), usual
+    )
     return Reply(201, {**views.basket(made), "warnings": marketplace.warnings(wiring.calendar(), wiring.clock, made)})
 
 
@@ -40,8 +44,10 @@ def one(admin: str, ask: Ask) -> Reply:
 @api.admin("PUT /options/baskets/{basket_id}")
 def change(admin: str, ask: Ask) -> Reply:
     """Write a new version of a basket; what is left out stays."""
-    written = baskets.change(wiring.baskets(), wiring.clock, admin, ask.id("basket_id"), ask.body(BasketChange))
-    misfits = baskets.too_large_for(wiring.subscriptions(), wiring.clock, written)
+    written = baskets.change(
+        wiring.baskets(), wiring.calendar().data, wiring.clock, admin, ask.id("basket_id"), ask.body(BasketChange)
+    )
+    misfits = baskets.too_large_for(wiring.subscriptions(), wiring.calendar().data, wiring.clock, written)
     found = marketplace.warnings(wiring.calendar(), wiring.clock, written.version or written.basket)
     return Reply(200, {**views.written(written, misfits), "warnings": found})
 
@@ -106,6 +112,42 @@ def lift_halt(admin: str, ask: Ask) -> Reply:
 def ahead(admin: str, ask: Ask) -> Reply:
     """What fires next, and how far the sessions are known."""
     return Reply(200, calendar_views.ahead(calendar.ahead(wiring.baskets(), wiring.calendar(), wiring.clock)))
+
+
+@api.admin("GET /admin/market-data")
+def every_fact(admin: str, ask: Ask) -> Reply:
+    """What was written of each kind of dated facts, and how far the sessions are known."""
+    return Reply(200, market_data_views.overview(market_data.every(_facts())))
+
+
+@api.admin("GET /admin/market-data/{kind}")
+def facts_of(admin: str, ask: Ask) -> Reply:
+    """The dated facts of a kind: what was written, and what of the release lies under it."""
+    return Reply(200, market_data_views.one(market_data.one(_facts(), ask.part("kind"))))
+
+
+@api.admin("GET /admin/market-data/{kind}/versions")
+def fact_versions(admin: str, ask: Ask) -> Reply:
+    """Everything that was ever written of a kind, newest first, with who wrote it and when."""
+    return Reply(200, market_data_views.versions(*market_data.versions(_facts(), ask.part("kind"))))
+
+
+@api.admin("PUT /admin/market-data/{kind}")
+def put_facts(admin: str, ask: Ask) -> Reply:
+    """Write the dated facts of a kind in place of what was written before."""
+    written = market_data.put(_facts(), admin, ask.part("kind"), ask.body(NewMarketData))
+    return Reply(200, market_data_views.one(written))
+
+
+def _facts() -> market_data.Facts:
+    return market_data.Facts(
+        store=wiring.market_data_store(),
+        baskets=wiring.baskets(),
+        runs=wiring.runs(),
+        brokers={each.broker_id for each in wiring.brokers().capabilities()},
+        calendar=wiring.calendar_of,
+        clock=wiring.clock,
+    )
 
 
 handler = lambda_handler(

@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from quantleap.adapters import machine
 from quantleap.adapters.table import Table
+from quantleap.domain.clock import IST
 from quantleap.runtime import aws
 from quantleap.runtime.settings import BadEnvironment, settings
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from quantleap.adapters.brokers.directory import Directory
+    from quantleap.adapters.market_data import TableMarketData
     from quantleap.domain.clock import Clock
     from quantleap.domain.deep_links import DeepLinks
     from quantleap.domain.ids import Randomness
+    from quantleap.domain.market_data import BrokerLimit, Reading
     from quantleap.domain.ports import (
         Baskets,
         BrokerAccounts,
@@ -195,11 +198,32 @@ def halts() -> Halts:
 
 
 @cache
+def market_data_store() -> TableMarketData:
+    """What administrators wrote of dated facts."""
+    from quantleap.adapters.market_data import TableMarketData
+
+    return TableMarketData(table())
+
+
+@cache
+def market_data() -> Reading:
+    """The dated facts as they are now: those of the release, with what the table has over them."""
+    from quantleap.adapters.market_data import FreshMarketData
+
+    return FreshMarketData(market_data_store(), clock)
+
+
+@cache
 def calendar() -> Calendar:
+    """The stage's calendar, of the facts as they are whenever it is asked."""
+    return calendar_of(market_data())
+
+
+def calendar_of(facts: Reading) -> Calendar:
     """The exchange's sessions, or, where the market is simulated, one that never ends."""
     from quantleap.domain.sessions import AlwaysOpen, TradingCalendar
 
-    return TradingCalendar() if settings().market_hours == "exchange" else AlwaysOpen()
+    return TradingCalendar(facts) if settings().market_hours == "exchange" else AlwaysOpen(facts)
 
 
 @cache
@@ -260,7 +284,13 @@ def brokers() -> Directory:
     from quantleap.adapters.brokers.directory import Directory
 
     told = settings()
-    return Directory(told.simulated_broker_url, real=told.real_brokers, egress_ip=told.egress_ip)
+    return Directory(told.simulated_broker_url, real=told.real_brokers, egress_ip=told.egress_ip, limits=_limits)
+
+
+def _limits(broker_id: str) -> BrokerLimit | None:
+    from quantleap.domain.market_data import BrokerLimit
+
+    return market_data()().in_force(BrokerLimit, broker_id, clock().astimezone(IST).date())
 
 
 @cache

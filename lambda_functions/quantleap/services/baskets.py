@@ -8,6 +8,7 @@ from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, InvalidRequest
 from quantleap.domain.ids import PLATFORM_OWNER, Randomness, basket_id
+from quantleap.domain.market_data import MarketData
 from quantleap.domain.model import merged
 from quantleap.domain.ports import Baskets, Subscriptions
 from quantleap.domain.rate import day_of
@@ -25,14 +26,20 @@ class Written(NamedTuple):
 
 
 def create(
-    baskets: Baskets, clock: Clock, draw: Randomness, admin: str, wanted: NewBasket, usual: UpdatePolicy
+    baskets: Baskets,
+    data: MarketData,
+    clock: Clock,
+    draw: Randomness,
+    admin: str,
+    wanted: NewBasket,
+    usual: UpdatePolicy,
 ) -> Basket:
     """Store what an administrator wrote as version 1; under policy `registered` it waits for its approval.
 
     Where its id is taken, this very request was carried out before and nobody was told of it.
     """
     now = clock()
-    require_tradable(wanted, day_of(now))
+    require_tradable(wanted, day_of(now), data)
     policy = wanted.policy or usual
     draft = {name: value for name, value in dict(wanted).items() if name in BasketDraft.model_fields}
     facts = {
@@ -52,12 +59,12 @@ def create(
     return basket
 
 
-def change(baskets: Baskets, clock: Clock, admin: str, wanted: str, fields: BasketChange) -> Written:
+def change(baskets: Baskets, data: MarketData, clock: Clock, admin: str, wanted: str, fields: BasketChange) -> Written:
     """Write a new version from the newest one and what was given; nothing is written where nothing differs."""
     now, was = clock(), baskets.get(wanted)
     newest = _newest(baskets, was)
     draft = merged(BasketDraft, newest.model_dump(), fields)
-    require_tradable(draft, day_of(now))
+    require_tradable(draft, day_of(now), data)
     if draft == newest:
         return Written(was, None)
     written = was.written(draft, now)
@@ -66,13 +73,13 @@ def change(baskets: Baskets, clock: Clock, admin: str, wanted: str, fields: Bask
     return Written(written, version)
 
 
-def too_large_for(subscriptions: Subscriptions, clock: Clock, done: Written) -> int | None:
+def too_large_for(subscriptions: Subscriptions, data: MarketData, clock: Clock, done: Written) -> int | None:
     """How many followers may not trade a version as written; None where too many follow to count them at once."""
     if done.version is None:
         return 0
     if done.basket.subscriber_count > MOST_COUNTED:
         return None
-    oversized = caps(done.version, day_of(clock()))
+    oversized = caps(done.version, day_of(clock()), data)
     return sum(bool(oversized(seat.allocations)) for seat in subscriptions.seats(done.basket.basket_id))
 
 

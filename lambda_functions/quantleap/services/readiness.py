@@ -10,6 +10,7 @@ from quantleap.domain.basket import Basket
 from quantleap.domain.clock import Clock
 from quantleap.domain.execution import Venue
 from quantleap.domain.halts import HALTED, Halt, Trade, halted
+from quantleap.domain.market_data import MarketData
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Halts, Rehearsals, Subscriptions
 from quantleap.domain.rate import day_of
@@ -82,7 +83,8 @@ def readiness(ports: Ports, tenant: Tenant, wanted: ReadinessFilter) -> Readines
     accounts = ports.accounts.many((each.user_id, share.client_id) for each in page.items for share in each.allocations)
     offered = {basket.basket_id: basket.as_of(day_of(at)) for basket in ports.baskets.listed()}
     square_offs = ports.calendar.square_offs(day_of(at))
-    known = _Known(at, offered, accounts, ports.halts.list(), square_offs, _shut(rehearsals), _said(rehearsals))
+    data = ports.calendar.data
+    known = _Known(at, data, offered, accounts, ports.halts.list(), square_offs, _shut(rehearsals), _said(rehearsals))
     return Readiness(at, rehearsals, [_outlook(each, known) for each in page.items], page.next_token)
 
 
@@ -100,6 +102,7 @@ class _Known(NamedTuple):
     """What the subscriptions of a page are judged by."""
 
     at: datetime
+    data: MarketData
     offered: Mapping[str, Basket]
     accounts: Accounts
     halts: Sequence[Halt]
@@ -111,7 +114,7 @@ class _Known(NamedTuple):
 def _outlook(subscription: Subscription, known: _Known) -> Outlook:
     general = _general(subscription, known)
     basket = known.offered.get(subscription.template_id)
-    oversized = {} if basket is None else caps(basket, day_of(known.at))(subscription.allocations)
+    oversized = {} if basket is None else caps(basket, day_of(known.at), known.data)(subscription.allocations)
     reasons = {
         each.client_id: reason
         for each in subscription.allocations

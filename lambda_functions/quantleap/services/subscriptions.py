@@ -12,6 +12,7 @@ from quantleap.domain.basket import Basket, Pricing, PricingType
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.ids import Randomness
+from quantleap.domain.market_data import MarketData
 from quantleap.domain.money import split
 from quantleap.domain.partner import PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, BrokerAccounts, Page, Subscriptions, Users
@@ -109,7 +110,7 @@ def subscribe(
     account = _account(accounts, user.user_id if user else None, wanted.broker_client_id)
     _require_in_time(calendar, clock, offered, {"broker_client_id": account.broker_id})
     wish = Wish(wanted.user_email, wanted.user_name, wanted.lot_multiplier)
-    begun = _begin(clock, draw, Seller.of(key), wish, offered, account)
+    begun = _begin(clock, draw, calendar.data, Seller.of(key), wish, offered, account)
     return Begun(_stored(subscriptions, begun), offered)
 
 
@@ -119,7 +120,7 @@ def subscribe_oneself(ports: Ports, person: Person, template_id: str, wanted: Ow
     account = _own_account(ports.accounts, person.user_id, wanted.broker_client_id)
     _require_in_time(ports.calendar, ports.clock, basket, {"broker_client_id": account.broker_id})
     wish = Wish(person.email, person.name, wanted.lot_multiplier)
-    begun = _begin(ports.clock, ports.draw, Seller.platform(person.tenant), wish, basket, account)
+    begun = _begin(ports.clock, ports.draw, ports.calendar.data, Seller.platform(person.tenant), wish, basket, account)
     return Begun(_stored(ports.subscriptions, begun), basket)
 
 
@@ -161,10 +162,16 @@ def _own_account(accounts: BrokerAccounts, user_id: str, client_id: str | None) 
 
 
 def _begin(
-    clock: Clock, draw: Randomness, seller: Seller, wish: Wish, basket: Basket, account: BrokerAccount
+    clock: Clock,
+    draw: Randomness,
+    data: MarketData,
+    seller: Seller,
+    wish: Wish,
+    basket: Basket,
+    account: BrokerAccount,
 ) -> Subscription:
     now = clock()
-    _require_size({"lot_multiplier": Size(wish.lot_multiplier)}, basket, now)
+    _require_size({"lot_multiplier": Size(wish.lot_multiplier)}, basket, now, data)
     pricing = Pricing(type=PricingType.FREE) if basket.marketplace is None else basket.marketplace.pricing
     allocation = Allocation(
         allocation_id=ids.allocation_id(draw),
@@ -213,9 +220,9 @@ def _require_in_time(calendar: Calendar, clock: Clock, basket: Basket, brokers: 
             )
 
 
-def _require_size(sizes: Mapping[str, Size], basket: Basket, at: datetime) -> None:
+def _require_size(sizes: Mapping[str, Size], basket: Basket, at: datetime, data: MarketData) -> None:
     """Refuse lots the template or an account's orders in a second do not allow, by path."""
-    found = zip(sizes, excesses(basket, [*sizes.values()], day_of(at)), strict=True)
+    found = zip(sizes, excesses(basket, [*sizes.values()], day_of(at), data), strict=True)
     complaints = {path: excess.words for path, excess in found if excess is not None}
     if complaints:
         raise InvalidRequest(complaints)
@@ -233,9 +240,9 @@ def change(ports: Ports, tenant: Tenant, subscription_id: str, wanted: Subscript
     now, shares = ports.clock(), was.shares(wanted)
     brokers = {each.client_id: each.broker_id for each in was.allocations}
     brokers |= {name: account.broker_id for name, account in accounts.items()}
-    paths = _paths(wanted, shares)
+    paths, data = _paths(wanted, shares), ports.calendar.data
     sizes = {f"{path}lot_multiplier": size_of(share) for path, share in paths.items()}
-    _require_size(sizes, basket, now)
+    _require_size(sizes, basket, now, data)
     _require_linked(brokers, paths)
     kept = {each.client_id: each.allocation_id for each in was.allocations}
     added = {path: share.client_id for path, share in paths.items() if share.client_id not in kept}

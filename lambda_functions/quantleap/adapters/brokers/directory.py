@@ -11,8 +11,9 @@ from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
 from quantleap.domain.broker import Broker
 from quantleap.domain.broker_id import unknown_broker
-from quantleap.domain.capabilities import Capability
+from quantleap.domain.capabilities import Capability, Pace
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.market_data import BrokerLimit
 from quantleap.domain.partner import Environment
 
 BROKERS: dict[str, Callable[[str | None], Broker]] = {
@@ -26,20 +27,32 @@ def capabilities() -> Sequence[Capability]:
     return [BROKERS[broker_id](None).capability for broker_id in sorted(BROKERS)]
 
 
+type Limits = Callable[[str], BrokerLimit | None]
+"""The limits of a broker that were written since the release."""
+
+
+def _none(_broker_id: str) -> None:
+    return None
+
+
 class Directory:
     """Real money has to be asked for twice: by the stage and by the key.
 
-    `egress_ip` is the address that the stage's requests leave from, where it has a fixed one.
+    `egress_ip` is the address that the stage's requests leave from, where it has a fixed one. `limits` that were
+    written since the release hold instead of the broker's own.
     """
 
-    def __init__(self, simulated_url: str | None, *, real: bool, egress_ip: str | None = None) -> None:
+    def __init__(
+        self, simulated_url: str | None, *, real: bool, egress_ip: str | None = None, limits: Limits = _none
+    ) -> None:
         self._simulated_url = simulated_url
         self._real = real
         self._egress_ip = egress_ip
+        self._limits = limits
 
     def capabilities(self) -> Sequence[Capability]:
         """What each broker can do, whether or not this stage reaches it."""
-        return capabilities()
+        return [self._limited(each) for each in capabilities()]
 
     def all(self) -> Sequence[Broker]:
         """Every broker this stage reaches."""
@@ -63,5 +76,16 @@ class Directory:
     def _made(self, kind: Callable[[str | None], Broker], base_url: str | None) -> Broker:
         """The broker at an address; one of them wants to be told ours with every request."""
         if kind is AngelOne and self._egress_ip is not None:
-            return AngelOne(base_url, self._egress_ip)
-        return kind(base_url)
+            made: Broker = AngelOne(base_url, self._egress_ip)
+        else:
+            made = kind(base_url)
+        made.capability = self._limited(made.capability)
+        return made
+
+    def _limited(self, capability: Capability) -> Capability:
+        """With the limits that were written since the release, where there are any."""
+        written = self._limits(capability.broker_id)
+        if written is None:
+            return capability
+        orders, reads = ((Pace(each.calls, each.seconds) for each in part) for part in (written.orders, written.reads))
+        return capability.limited(orders, reads)
