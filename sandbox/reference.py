@@ -25,6 +25,8 @@ your key. What is marked * no document of the broker's confirms; we verify it wi
 - Limits are of one account in one exchange segment. Without a registered algorithm the exchange allows 10 orders a
   second there, so the lower of the two holds.
 - A tag is the text an order carries, which we make and find the order by.
+- Of the order book: how late we take it to be, and how long it has to lack an order, at every look, before we take that
+  order for never arrived. Until then such an order is `unknown`, and is not sent again.
 
 ## Logging in
 
@@ -91,6 +93,7 @@ def _offers(known: Iterable[Capability]) -> Iterator[Cells]:
         "slices",
         "order calls",
         "other calls",
+        "order book",
         "static IP",
         "kill switch",
     )
@@ -106,6 +109,7 @@ def _offers(known: Iterable[Capability]) -> Iterator[Cells]:
             str(each.slices or "no"),
             f"{_paces(each.orders.paces)}: {_words(each.orders.counts)}{_mark(each, 'orders')}",
             _paces(each.reads) + _mark(each, "reads"),
+            f"{each.book.lag_s} s, {each.book.absent_after_s} s *",
             _words([each.static_ip]),
             "yes" if each.kill_switch else "no",
         )

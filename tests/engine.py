@@ -172,9 +172,13 @@ class FakeZebu:
     book_fails: int = 0
     book_empty: int = 0
     """So many looks into the book show nothing, wrongly."""
+    lag_s: float = 0.0
+    """How long after its arrival an order is in the book."""
     book_failure: int = 502
     """The status of a look into the book that fails."""
     tries: int = 0
+    arrived_at: dict[str, int] = field(default_factory=dict)
+    """By order id."""
     fills_at: dict[str, int] = field(default_factory=dict)
     """By order id, when one that rests is filled."""
     cancelled: list[str] = field(default_factory=list)
@@ -210,7 +214,7 @@ class FakeZebu:
         if self.book_fails:
             self.book_fails -= 1
             return 0.05, Answer(self.book_failure, {}, b"<html>")
-        mine = [self._as_it_stands(order) for order in self.orders if order["actid"] == fields["uid"]]
+        mine = [self._as_it_stands(order) for order in self.orders if self._shows(order, fields["uid"])]
         empty = {"stat": "Not_Ok", "emsg": "no data"}
         if self.book_empty:
             self.book_empty -= 1
@@ -251,6 +255,7 @@ class FakeZebu:
             }
         )
         self.arrivals.append(from_ns(_now_ns()))
+        self.arrived_at[number] = _now_ns()
         if how.lose_answer:
             return how.latency_s, None
         reply = json.dumps({"stat": "Ok", "norenordno": number}).encode()
@@ -263,6 +268,10 @@ class FakeZebu:
         self.cancelled.append(number)
         order["status"] = "CANCELED"
         return 0.05, Answer(200, {}, json.dumps({"stat": "Ok", "result": number}).encode())
+
+    def _shows(self, order: Line, client_id: str) -> bool:
+        there = not self.lag_s or self.arrived_at[order["norenordno"]] + self.lag_s * 1e9 <= _now_ns()
+        return order["actid"] == client_id and there
 
     def _as_it_stands(self, order: dict[str, str]) -> dict[str, str]:
         rests = order["status"] == "OPEN" and _now_ns() < self.fills_at.get(order["norenordno"], 1 << 63)

@@ -150,13 +150,15 @@ def test_an_answer_that_cannot_be_read_never_means_not_placed(body: bytes) -> No
     assert len(broker.orders) == 4
 
 
-def test_an_order_that_vanished_without_an_answer_stays_unknown_and_is_not_sent_again() -> None:
+def test_an_order_that_vanished_without_an_answer_never_arrived_and_is_not_sent_again() -> None:
     store = a_store(1)
     broker = FakeZebu(behave=lambda _order, count: Behaviour(lose_order=count == 1))
 
     run(store, broker)
 
-    assert states(store.tickets["sub_0#alloc_0"]) == [State.UNKNOWN, *[State.NOT_SENT] * 3]
+    ticket = store.tickets["sub_0#alloc_0"]
+    assert [each.reason for each in ticket.intents] == ["never_arrived", *["hedge_failed"] * 3]
+    assert set(states(ticket)) == {State.NOT_SENT}
     assert broker.tries == 1
 
 

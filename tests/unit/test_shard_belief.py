@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.execution import State, Ticket
+from quantleap.adapters.brokers.directory import BROKERS
+from quantleap.adapters.brokers.zebu import CAPABILITY as ZEBU
+from quantleap.domain.booking import Book
+from quantleap.domain.broker import BookedOrder, OrderStatus
+from quantleap.domain.capabilities import BookRule
+from quantleap.domain.execution import State, Ticket, Timing
 from quantleap.domain.trading import Product
+from quantleap.services.belief import Belief
+from quantleap.services.gate import NS
 from quantleap.services.shard import serve
+from quantleap.services.trader import RECOVERED_WITHIN_S
+from tests.builders import an_intent
 from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
 from tests.unit.test_shard_exits import EXIT, after_entry, leave
@@ -27,7 +36,7 @@ def died_after_sending(store: Store, broker: FakeZebu) -> None:
         store.tickets, store.lease = {}, {}
 
 
-@pytest.mark.parametrize("looks", [1, 2])
+@pytest.mark.parametrize("looks", [1, 2, 4, 7])
 def test_a_book_that_is_empty_at_first_makes_nobody_send_twice(looks: int) -> None:
     store, broker = a_store(1), FakeZebu()
     died_after_sending(store, broker)
@@ -36,14 +45,71 @@ def test_a_book_that_is_empty_at_first_makes_nobody_send_twice(looks: int) -> No
     play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
 
     assert set(Counter(order["remarks"] for order in broker.orders).values()) == {1}
-    assert states(store.tickets[TICKET]) == [State.FILLED] * 4
+    wanted = [State.FILLED] * 4 if looks < 7 else [State.FILLED] + [State.NOT_SENT] * 3
+    assert states(store.tickets[TICKET]) == wanted
+
+
+@pytest.mark.parametrize("lag_s", [0.9, 4.0, 5.0, ZEBU.book.absent_after_s + 2.5])
+@pytest.mark.parametrize("cut_at", range(34, 52, 2))
+def test_a_book_that_lags_makes_nobody_send_twice(lag_s: float, cut_at: int) -> None:
+    store, broker = a_store(1), FakeZebu(lag_s=lag_s)
+    assert not survive(lambda: serve(a_desk(store, broker, Power(cut_at)), an_errand()), WARM)
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
+
+    assert set(Counter(order["remarks"] for order in broker.orders).values()) <= {1}
+
+
+class Seconds:
+    """A timer that stands where it is put."""
+
+    now_s = 0
+
+    def now_ns(self) -> int:
+        return self.now_s * NS
+
+    async def until(self, moment_ns: int) -> None:
+        raise NotImplementedError
+
+
+def believed_after(arrivals: dict[str, int], rule: BookRule) -> int | None:
+    """After how many seconds of looking a book is believed in which orders turn up one by one."""
+    timer = Seconds()
+    intents = [an_intent(intent_id=name, tag=name, order_id=None) for name in ("first", "second", "never")]
+    belief = Belief(timer, rule)
+    for timer.now_s in range(60):
+        lines = [BookedOrder("", name, OrderStatus.OPEN, 0, None, None) for name in arrivals]
+        if belief.holds(Book(line for line in lines if arrivals[line.tag] <= timer.now_s), intents):
+            return timer.now_s
+    return None
+
+
+def test_absence_is_believed_once_it_was_seen_for_twice_the_brokers_lag() -> None:
+    assert believed_after({}, BookRule(4)) == 8
+    assert believed_after({"first": 0}, BookRule(5)) == 10
+
+
+def test_an_order_that_turns_up_late_makes_the_others_waited_for_anew() -> None:
+    assert believed_after({"first": 5, "second": 11}, BookRule(4)) == 19
+
+
+@pytest.mark.parametrize("broker_id", sorted(BROKERS))
+def test_every_brokers_book_can_be_believed_within_the_time_of_a_takeover(broker_id: str) -> None:
+    rule = BROKERS[broker_id](None).capability.book
+
+    assert rule.absent_after_s == 2 * rule.lag_s
+    assert rule.absent_after_s <= RECOVERED_WITHIN_S - 3
+    assert timedelta(seconds=RECOVERED_WITHIN_S) < Timing().recovery
 
 
 def with_one_unanswered(store: Store, broker: FakeZebu) -> Store:
     """The way back of an entry of two sells, of which the second was never answered for nor seen."""
     broker.behave = lambda _, count: Behaviour(lose_order=count == 2)
-    assert run(naked(store), broker).counts == {"filled": 1, "unknown": 1}
+    assert run(naked(store), broker).counts == {"filled": 1, "not_sent": 1}
     placed, store = list(broker.orders), turned_round(store)
+    (ticket,) = store.entered
+    seen, unseen = ticket.intents
+    store.entered = [ticket.with_intents((seen, unseen.became(State.UNKNOWN)), settled=True)]
     broker.orders, broker.behave = placed, lambda _, __: Behaviour()
     return store
 

@@ -250,7 +250,8 @@ def test_what_an_entry_could_not_take_back_its_exit_does() -> None:
 def test_an_order_that_never_arrived_keeps_nothing_from_being_closed() -> None:
     store = naked(a_store(1))
     broker = FakeZebu(behave=lambda _, count: Behaviour(lose_order=count == 2))
-    assert run(store, broker).counts == {"filled": 1, "unknown": 1}
+    report = run(store, broker)
+    assert (report.counts, report.refused) == ({"filled": 1, "not_sent": 1}, {"never_arrived": 1})
 
     placed, entered = list(broker.orders), store
     store = turned_round(entered)

@@ -119,6 +119,25 @@ class TagRule(NamedTuple):
         return re.fullmatch(f"[{self.alphabet}]{{1,{self.length}}}", tag) is not None
 
 
+class BookRule(NamedTuple):
+    """How late an order book may be: an order that arrived is in it after so many seconds.
+
+    What it lacks for `MARGIN` times as long, at every look, is taken for not there, and may be sent by a successor.
+    An order that shows later than that is sent twice; no broker documents a number, so each is ours until measured.
+    """
+
+    lag_s: int
+
+    @property
+    def absent_after_s(self) -> int:
+        """How long absence has to be seen."""
+        return MARGIN * self.lag_s
+
+
+MARGIN = 2
+"""Books are slowest at the very minutes in which everybody trades."""
+
+
 class TokenRule(NamedTuple):
     """When a session ends: at an hour in India, or after a life, whichever comes first."""
 
@@ -185,6 +204,7 @@ class Capability(Model):
     slices: int
     orders: Budget
     reads: tuple[Pace, ...]
+    book: BookRule
     quotes_at_once: int
     quote_depth: bool = True
     margin_at_once: int = 50

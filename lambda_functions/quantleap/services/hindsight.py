@@ -14,16 +14,18 @@ from quantleap.domain.closing import Claim
 from quantleap.domain.execution import Ticket
 from quantleap.domain.ids import day_of
 from quantleap.services import roster
-from quantleap.services.belief import Belief
+from quantleap.services.belief import Belief, looks
 from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import from_ns, to_ns
 from quantleap.services.inheriting import inherit, keep
 from quantleap.services.isolation import Spared
-from quantleap.services.trader import LOOKS_S
 
 SEEN_WITHIN_S, SEEN_AT_LEAST_S = 12.0, 4.0
 """The others of the shard wait so long, and no longer, for an account whose broker hangs; less where little is left."""
+
+LOOKS_TO_SPARE_S = 2.0
+"""Beyond what a book that answers has to be watched for."""
 
 
 def channel_of(desk: Desk, errand: Errand, ticket: Ticket, session: Session) -> Channel:
@@ -73,17 +75,20 @@ async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: 
 
 
 async def _looked(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:
-    channel, belief = channel_of(desk, errand, tickets[0], session), Belief(desk.timer)
+    channel, started_s = channel_of(desk, errand, tickets[0], session), asyncio.get_running_loop().time()
+    rule = channel.broker.capability.book
+    belief, watched_s = Belief(desk.timer, rule), started_s + rule.absent_after_s + LOOKS_TO_SPARE_S
     channel.prepare(())
     left_s = (errand.boundary - desk.timing.last_look - from_ns(desk.timer.now_ns())).total_seconds()
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(SEEN_AT_LEAST_S, min(SEEN_WITHIN_S, left_s))):
-                for wait in LOOKS_S:
+            async with asyncio.timeout(max(SEEN_AT_LEAST_S, min(SEEN_WITHIN_S, left_s))) as limit:
+                for wait in looks():
                     await asyncio.sleep(wait)
                     book = await _book(channel)
                     if book is None:
                         continue
+                    limit.reschedule(max(limit.when() or 0, watched_s))
                     tickets = _seen(book, tickets, belief)
                     if not booking.doubted(tickets):
                         break

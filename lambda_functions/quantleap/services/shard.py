@@ -219,7 +219,7 @@ async def _take_up(desk: Desk, errand: Errand, warm: Warm, lease: Lease) -> None
         if lease.armed_until is None:
             trader.skip(ANOTHER_DAY)
         else:
-            trader.give_up(ANOTHER_DAY, State.UNKNOWN)
+            trader.leave_to_its_day(ANOTHER_DAY)
 
 
 def _day(moment: datetime) -> date:

@@ -13,22 +13,22 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from quantleap.domain import square_off
-from quantleap.domain.booking import Book, as_booked
+from quantleap.domain.booking import Book, as_booked, unless_lost
 from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Timer
 from quantleap.domain.trading import Product, Side
-from quantleap.services.belief import Belief
+from quantleap.services.belief import LOOKS_S, Belief, looks
 from quantleap.services.channel import Channel
 from quantleap.services.gate import NS, Gate
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.retries import Retries
 
-LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
-"""Waits before each look into the book for what is not certain yet."""
+RECOVERED_WITHIN_S = 14.0
+"""A book that is not believed by then is not waited for; every broker's is watched for less."""
 
-RECOVERED_WITHIN_S = 5.0
-"""A book that is not read by then is not waited for."""
+RESOLVED_WITHIN_S = 2 * RECOVERED_WITHIN_S
+"""So long at most an account's last word waits for an order that nobody answered for."""
 
 CANCELLATIONS = 3
 """How often what rests is taken back before it is left to an exit, and to whoever is told."""
@@ -63,6 +63,7 @@ class Trader:
     lookout: Lookout | Unwatched = field(default_factory=Unwatched)
     closes: bool = False
     asks_positions: bool = False
+    of_another_day: bool = False
     intents: dict[str, Intent] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +106,11 @@ class Trader:
     def give_up(self, reason: str, state: State = State.NOT_SENT) -> None:
         """End every order still to be placed with a reason."""
         self._end(self.pending, reason, state)
+
+    def leave_to_its_day(self, reason: str) -> None:
+        """End every order still to be placed, which may have left on the run's own day: today's book cannot tell."""
+        self.give_up(reason, State.UNKNOWN)
+        self.of_another_day = True
 
     def open_fire(self) -> Opening | None:
         """Write the first order that may leave now; whatever fails is left to `trade`."""
@@ -203,8 +209,15 @@ class Trader:
         return [each for each in self.intents.values() if each.side is Side.BUY and each.strategy == sell.strategy]
 
     async def _conclude(self, gate: Gate) -> None:
-        """Take back what still rests after the last look, and see what became of it."""
+        """Take back what still rests after the last look, and see what became of it and of what nobody answered for."""
         await self._watch()
+        await self._take_back(gate)
+        if self._unanswered and not self.of_another_day:
+            await self._resolve()
+            await self._take_back(gate)
+        self._explain()
+
+    async def _take_back(self, gate: Gate) -> None:
         for _ in range(CANCELLATIONS):
             resting = [each for each in self._uncertain if each.order_id is not None]
             if not resting or self.channel.session_died:
@@ -212,7 +225,19 @@ class Trader:
             for intent in resting:
                 await self.channel.cancel(intent, gate.passed)
             await self._watch()
-        self._explain()
+
+    async def _resolve(self) -> None:
+        """Look for orders that nobody answered for until they turn up, or the book may be believed without them."""
+        belief = self._belief()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RESOLVED_WITHIN_S):
+                for wait in looks():
+                    if not self._unanswered or self.channel.session_died:
+                        return
+                    await asyncio.sleep(wait)
+                    book = await self._adopt()
+                    if book is not None and belief.holds(book, self.intents.values()):
+                        self.intents = {name: unless_lost(intent) for name, intent in self.intents.items()}
 
     def _explain(self) -> None:
         """Brokers give no reason for what they were asked for."""
@@ -227,6 +252,10 @@ class Trader:
                 return
             await asyncio.sleep(wait)
             await self.read_book()
+
+    @property
+    def _unanswered(self) -> list[Intent]:
+        return [each for each in self.intents.values() if each.state is State.UNKNOWN and each.order_id is None]
 
     @property
     def _uncertain(self) -> list[Intent]:
@@ -256,10 +285,10 @@ class Trader:
 
         Everybody waits for the last to be recovered, so it has an end.
         """
-        belief = Belief(self.timer)
+        belief = self._belief()
         with suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN_S):
-                for wait in LOOKS_S:
+                for wait in looks():
                     await asyncio.sleep(wait)
                     if await self._recovered(belief):
                         self._count_sent()
@@ -271,6 +300,9 @@ class Trader:
         """What left before counts in the account's pace; when it left in the run nobody knows."""
         sent = sum(intent.sent for intent in self.intents.values())
         self.channel.before_s = [*self.channel.before_s, *[self.boundary_ns / NS] * sent]
+
+    def _belief(self) -> Belief:
+        return Belief(self.timer, self.channel.broker.capability.book)
 
     async def _recovered(self, belief: Belief) -> bool:
         """Whether it is known of every order if it was placed."""

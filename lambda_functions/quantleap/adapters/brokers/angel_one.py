@@ -42,6 +42,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -67,6 +68,7 @@ CAPABILITY = Capability(
     slices=0,
     orders=Budget((Pace(9, 1), Pace(500, 60), Pace(1000, 3600))),
     reads=(Pace(1, 1),),
+    book=BookRule(5),  # one look a second, and looks may be answered from a second ago
     quotes_at_once=50,
     token=TokenRule(time(0)),
     login=LoginRule(Binding.REDIRECT, ("auth_token",), secret=False, beside=("feed_token", "refresh_token")),

@@ -40,6 +40,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -66,6 +67,7 @@ CAPABILITY = Capability(
     slices=0,
     orders=Budget((Pace(10, 1), Pace(100, 60), Pace(5000, 86_400))),
     reads=(Pace(100, 60),),
+    book=BookRule(5),  # orders rest at `Requested` before the OMS has them, and looks are few
     quotes_at_once=1,
     token=TokenRule(time(0), timedelta(hours=24)),
     login=LoginRule(Binding.REDIRECT, ("apisession", "API_Session"), secret=False),

@@ -42,6 +42,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -67,6 +68,7 @@ CAPABILITY = Capability(
     slices=0,
     orders=Budget((Pace(30, 1), Pace(250, 60), Pace(1000, 3600))),
     reads=(Pace(20, 1),),
+    book=BookRule(4),  # made after Kite
     quotes_at_once=50,
     quote_depth=False,
     margin_at_once=1,

@@ -43,6 +43,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -68,6 +69,7 @@ CAPABILITY = Capability(
     slices=0,
     orders=Budget((Pace(10, 1),)),
     reads=(Pace(10, 1),),
+    book=BookRule(1),  # an order is in the book before it is answered for
     quotes_at_once=500,
     token=TokenRule(time(0)),
     login=LoginRule(Binding.STATE, ("code",)),

@@ -40,6 +40,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -65,6 +66,7 @@ CAPABILITY = Capability(
     slices=25,
     orders=Budget((Pace(10, 1), Pace(500, 60), Pace(2000, 1800))),
     reads=(Pace(50, 1), Pace(500, 60), Pace(2000, 1800)),
+    book=BookRule(4),  # orders are answered before the order system has taken them up
     quotes_at_once=500,
     margin_at_once=20,
     token=TokenRule(time(3, 30)),

@@ -39,6 +39,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -64,6 +65,7 @@ CAPABILITY = Capability(
     slices=0,
     orders=Budget((Pace(10, 1),)),
     reads=(Pace(10, 1),),
+    book=BookRule(4),  # the OMS answers orders and books from different processes
     quotes_at_once=1,
     token=TokenRule(time(0)),
     login=LoginRule(Binding.REDIRECT, ("code",)),

@@ -36,6 +36,7 @@ from quantleap.domain.broker import (
 from quantleap.domain.capabilities import (
     AlgoId,
     Binding,
+    BookRule,
     Budget,
     Capability,
     LoginRule,
@@ -61,6 +62,7 @@ CAPABILITY = Capability(
     slices=10,
     orders=Budget((Pace(10, 1), Pace(400, 60), Pace(5000, 86_400))),
     reads=(Pace(10, 1),),
+    book=BookRule(4),  # orders are answered before the order system has taken them up
     quotes_at_once=500,
     token=TokenRule(time(6)),
     login=LoginRule(Binding.STATE, ("request_token",), beside=("action", "status")),
