@@ -27,7 +27,10 @@ from quantleap.domain.ports import Line
 from quantleap.domain.trading import Side
 from quantleap.services.channel import Channel
 from quantleap.services.gate import Gate, to_ns
+from quantleap.services.lookout import Unwatched
+from quantleap.services.tags import Tags
 from quantleap.services.trader import Trader
+from tests.engine import FakeHalts, Power
 
 ACCOUNTS = 128
 ORDERS = 10
@@ -100,12 +103,14 @@ class Floor:
             timer=SystemTimer(),
             boundary_ns=to_ns(self._boundary),
         )
+        halts: Any = FakeHalts(self._store, Power())  # nobody sets or lifts one
         return Trader(
             ticket=self._full(ticket),
             channel=channel,
             timer=channel.timer,
             boundary_ns=channel.boundary_ns,
             ends_ns=to_ns(self._boundary + timedelta(hours=1)),
+            lookout=Unwatched(Tags(halts, channel.timer)),
         )
 
     def _full(self, ticket: Ticket) -> Ticket:

@@ -101,6 +101,7 @@ class OptionsTradingStack(Stack):
                 "position-left-half": self.timer.left_half,
                 "shards-missing": self.timer.shards_missing,
                 "address-not-allowed": self.timer.address_refused,
+                "broker-taken-out": self.timer.taken_out,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,
                 "contract-terms-differ": self.masters.different_terms,

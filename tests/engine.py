@@ -555,7 +555,7 @@ class FakeAccounts:
 
 
 class FakeHalts:
-    """The halts of a store; a `blind` one cannot be read."""
+    """The halts of a store; a `blind` one can be neither read nor written."""
 
     def __init__(self, store: Store, power: Power) -> None:
         self._store = store
@@ -566,6 +566,12 @@ class FakeHalts:
         if self._store.blind:
             raise Unavailable("the table does not answer")
         return tuple(self._store.halts)
+
+    def put(self, halt: Halt) -> None:
+        self._power.step()
+        if self._store.blind:
+            raise Unavailable("the table does not answer")
+        self._store.halts.append(halt)
 
 
 def a_desk(store: Store, broker: FakeZebu, power: Power | None = None, timing: Timing | None = None) -> Desk:

@@ -52,8 +52,34 @@ def _turned_away(line: Line) -> Line:
     return line | gone | {"norenordno": f"R{line['norenordno']}"}
 
 
+def cut_tags(lines: list[Line]) -> list[Line]:
+    """Half of each tag."""
+    return [line | {"remarks": line["remarks"][:10]} for line in lines]
+
+
+def upper_tags(lines: list[Line]) -> list[Line]:
+    """Tags in capitals."""
+    return [line | {"remarks": line["remarks"].upper()} for line in lines]
+
+
+def dropped_tags(lines: list[Line]) -> list[Line]:
+    """No tags at all."""
+    return [{name: value for name, value in line.items() if name != "remarks"} for line in lines]
+
+
+def replaced_tags(lines: list[Line]) -> list[Line]:
+    """The broker's own word where our tag was."""
+    return [line | {"remarks": "API"} for line in lines]
+
+
 AS_GOOD = (grouped_units, unheard_of_word, twice, turned_away_before)
 """Books that say all there is to say, oddly."""
 
 SILENT = (without_units, empty_units, no_units)
 """Books that call orders complete and do not say what was filled."""
+
+REMNANTS = (cut_tags, upper_tags)
+"""Books that leave enough of a tag to know it by."""
+
+NAMELESS = (dropped_tags, replaced_tags)
+"""Books that leave nothing of a tag."""

@@ -61,6 +61,7 @@ class PrecisionTimer(Construct):
         self.left_half = _told_by_report("run_incomplete", stage)
         self.shards_missing = _told_by_report("run_missing_shards", stage)
         self.address_refused = _told_by_report("run_address_refused", stage)
+        self.taken_out = _told_by_report("brokers_taken_out", stage)
         self._start_every_market_minute(f"{stage.prefix}-market-minutes")
 
     def _start_every_market_minute(self, name: str) -> None:

@@ -270,6 +270,7 @@ def test_every_alarm_may_speak_to_the_topic(either: Template) -> None:
 def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(dev: Template, prod: Template) -> None:
     everywhere = {
         "boundary-missed",
+        "broker-taken-out",
         "timer-failed",
         "executor-failed",
         "position-left-half",

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from quantleap.domain.execution import Report, State
+from quantleap.domain.execution import Report, State, Venue
 from quantleap.domain.latency import Latencies
+from quantleap.domain.partner import Environment
 from quantleap.runtime import outcomes
 from tests.builders import NINE_TWENTY, a_ticket, an_intent
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [vars(record) for record in caplog.records if record.message in {"outcome", "run closed"}]
+    return [vars(record) for record in caplog.records if record.message in {"outcome", "run closed", "broker taken out"}]
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,14 @@ def test_orders_refused_for_our_address_are_an_error_with_a_metric_of_their_own(
     (line,) = lines(caplog)
     assert line["levelname"] == "ERROR"
     assert (line["run_address_refused"], line["run_refused"]) == (3, 4)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_broker_that_was_taken_out_is_an_error_and_a_metric(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes.tell_taken_out(Venue("zebu", Environment.TEST), NINE_TWENTY)
+
+    (line,) = lines(caplog)
+    assert (line["levelname"], line["venue"], line["brokers_taken_out"]) == ("ERROR", "zebu#test", 1)
 
 
 @pytest.mark.usefixtures("deployed")

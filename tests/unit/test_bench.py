@@ -243,4 +243,4 @@ def test_with_everything_going_wrong_no_order_is_sent_twice_and_none_is_forgotte
     assert total.sends >= 4000
     assert total.crashes > 20
     assert (total.duplicates, total.lost) == (0, 0)
-    assert {"filled", "unknown", "refused", "rejected", "not_sent", "cancelled"} <= total.states.keys()
+    assert {"filled", "refused", "rejected", "not_sent", "cancelled"} <= total.states.keys()

@@ -14,7 +14,7 @@ from quantleap.services.halts import Halting
 from tests.builders import ASHA, NINE_TWENTY, TEMPLATE, Clock, a_template, a_user
 from tests.fakes import FakeHalts, FakeStarter, FakeUsers
 
-TRADE = Trade("zebu", TEMPLATE, ASHA)
+TRADE = Trade("zebu", TEMPLATE, ASHA, "zebu#test")
 WANTED = NewHalt(reason="circuit breaker")
 SOON = NINE_TWENTY + timedelta(hours=1)
 ENTERED = entry_of(a_template(), NINE_TWENTY - timedelta(minutes=3), (0,), None)
@@ -25,12 +25,14 @@ def a_halt(scope: str, **changes: object) -> Halt:
     return Halt.model_validate({**usual, "scope": scope, **changes})
 
 
-@pytest.mark.parametrize("scope", ["platform", "partner:zebu", f"template:{TEMPLATE}", f"user:{ASHA}"])
+@pytest.mark.parametrize(
+    "scope", ["platform", "partner:zebu", f"template:{TEMPLATE}", f"user:{ASHA}", "broker:zebu-test"]
+)
 def test_a_halt_stops_what_its_scope_covers(scope: str) -> None:
     assert halted([a_halt("partner:acme"), a_halt(scope)], TRADE, NINE_TWENTY) == a_halt(scope)
 
 
-@pytest.mark.parametrize("scope", ["partner:acme", "template:bsk_other", "user:usr_" + "0" * 20])
+@pytest.mark.parametrize("scope", ["partner:acme", "template:bsk_other", "user:usr_" + "0" * 20, "broker:zebu-live"])
 def test_a_halt_of_another_scope_stops_nothing(scope: str) -> None:
     assert halted([a_halt(scope)], TRADE, NINE_TWENTY) is None
 
@@ -118,6 +120,9 @@ def test_a_square_off_of_a_partner_or_a_user_closes_only_theirs() -> None:
     (partner,) = squared_off("partner:zebu", ENTERED).values()
     (user,) = squared_off(f"user:{ASHA}", ENTERED).values()
 
+    (broker,) = squared_off("broker:angel_one-live", ENTERED).values()
+
+    assert broker["only"] == "broker:angel_one-live"
     assert partner["only"] == "partner:zebu"
     assert "scope" not in partner
     assert (user["only"], user["scope"]) == (f"user:{ASHA}", "zebu#test")

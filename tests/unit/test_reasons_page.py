@@ -13,7 +13,14 @@ from tests.unit.test_codes import PACKAGE
 
 PAGE = Path(__file__).parents[2] / "docs" / "partner-docs" / "errors.md"
 WORDS = re.compile(r"[a-z]+(_[a-z]+)+")
-TOLD = ("domain/booking.py", "services/lookout.py", "services/roster.py", "services/shard.py", "services/trader.py")
+TOLD = (
+    "domain/booking.py",
+    "services/lookout.py",
+    "services/roster.py",
+    "services/shard.py",
+    "services/tags.py",
+    "services/trader.py",
+)
 TOLD_OF_ACCOUNTS = (
     "domain/account.py",
     "domain/closing.py",

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from quantleap.domain.broker import BookedOrder, OrderStatus, kept
 from quantleap.domain.execution import Intent, State, Ticket
+from quantleap.domain.ids import is_whole_tag, remnant_of
 
 ENDED = {OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED}
 WORKING = {OrderStatus.OPEN, OrderStatus.PARTIAL}
@@ -26,13 +27,30 @@ class Book:
         for line in sorted(lines, key=_progress):
             self._orders[line.order_id or line.tag] = line
         for order in self._orders.values():
-            self._by_tag[order.tag].append(order)
+            self._by_tag[order.tag.strip()].append(order)
+        self._spoilt = [order for order in self._orders.values() if not is_whole_tag(order.tag.strip())]
 
     def of(self, intent: Intent) -> Sequence[BookedOrder]:
-        """The intent's orders: the one that was acknowledged, and all that carry its tag."""
+        """The intent's orders: the one that was acknowledged, and all that carry its tag or what is left of it."""
         own = self._orders.get(intent.order_id or "")
-        tagged = self._by_tag.get(intent.tag, [])
+        tagged = [*self._by_tag.get(intent.tag, ()), *(each for each in self._spoilt if _remains(each, intent))]
         return tagged if own is None or own in tagged else [own, *tagged]
+
+    def spoils(self, intents: Iterable[Intent]) -> bool:
+        """Whether an order of these is seen under another tag than it was given."""
+        return any(order.tag.strip() != intent.tag for intent in intents for order in self.of(intent))
+
+    def may_hide(self, intent: Intent) -> bool:
+        """Whether an order without a tag of ours may be this one: the same contract, side and units."""
+        return any(_alike(order, intent) for order in self._spoilt)
+
+
+def _remains(order: BookedOrder, intent: Intent) -> bool:
+    return remnant_of(order.tag.strip(), intent.tag)
+
+
+def _alike(order: BookedOrder, intent: Intent) -> bool:
+    return (order.symbol, order.quantity) == (intent.symbol, intent.quantity) and order.side in {None, intent.side}
 
 
 def _progress(line: BookedOrder) -> tuple[int, bool, bool]:
@@ -122,14 +140,14 @@ def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
     return ticket.with_intents(tuple(intents), settled=True)
 
 
-def without_lost(ticket: Ticket) -> Ticket:
+def without_lost(ticket: Ticket, book: Book) -> Ticket:
     """The ticket once its book can be believed: an order nobody could look up then never arrived."""
-    return ticket.with_intents(tuple(map(unless_lost, ticket.intents)), settled=ticket.settled)
+    return ticket.with_intents(tuple(unless_lost(each, book) for each in ticket.intents), settled=ticket.settled)
 
 
-def unless_lost(intent: Intent) -> Intent:
-    """The intent once its book can be believed: not sent, where nobody ever heard of it."""
-    lost = intent.state is State.UNKNOWN and intent.order_id is None
+def unless_lost(intent: Intent, book: Book) -> Intent:
+    """The intent once its book can be believed: not sent, where nobody heard of it and nothing there may be it."""
+    lost = intent.state is State.UNKNOWN and intent.order_id is None and not book.may_hide(intent)
     return intent.became(State.NOT_SENT, reason="never_arrived") if lost else intent
 
 

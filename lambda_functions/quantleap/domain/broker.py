@@ -369,6 +369,7 @@ class BookedOrder(NamedTuple):
     quantity: int = 0
     limit_price: Decimal | None = None
     refusal: str | None = None
+    side: Side | None = None
 
 
 class Position(NamedTuple):

@@ -86,7 +86,7 @@ def concerns(due_only: str | None, entry: Ticket, template_id: str) -> bool:
         return True
     if due_only == INCOMPLETE:
         return bool(entry.incomplete)
-    return due_only in Trade(Tenant.of(entry.tenant).partner_id, template_id, entry.user_id).scopes
+    return due_only in Trade(Tenant.of(entry.tenant).partner_id, template_id, entry.user_id, str(entry.venue)).scopes
 
 
 def _leaving(entered: Decision, due: Due) -> list[Order]:

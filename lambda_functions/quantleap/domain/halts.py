@@ -6,6 +6,7 @@
 | `partner:zebu`    | users of a partner           |
 | `template:bsk_..` | subscribers of a template    |
 | `user:usr_..`     | one user                     |
+| `broker:zebu-live` | a broker, live or in the sandbox |
 """
 
 import re
@@ -19,7 +20,10 @@ from quantleap.domain.clock import Instant
 from quantleap.domain.errors import NotFound
 from quantleap.domain.model import READABLE, Sent
 
-SCOPE = re.compile(r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}")
+SCOPE = re.compile(
+    r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}"
+    r"|broker:[a-z][a-z_]{1,23}-(live|test)"
+)
 
 HALTED = "halted"
 """The reason that is told of what a halt kept from trading."""
@@ -39,17 +43,18 @@ class NewHalt(Sent):
 
 
 class Trade(NamedTuple):
-    """What is about to be traded, and for whom."""
+    """What is about to be traded, for whom, and where that is known: a subscription may trade at several brokers."""
 
     partner_id: str
     template_id: str
     user_id: str
+    venue: str = ""
 
     @property
     def scopes(self) -> frozenset[str]:
         """Every halt that would stop it."""
         own = f"partner:{self.partner_id}", f"template:{self.template_id}", f"user:{self.user_id}"
-        return frozenset({"platform", *own})
+        return frozenset({"platform", *own, of_broker(self.venue)})
 
 
 class Halt(NewHalt):
@@ -64,10 +69,15 @@ class Halt(NewHalt):
         return self.until is None or at < self.until
 
 
+def of_broker(venue: str) -> str:
+    """The scope of everybody who trades at a broker of one environment, `zebu#test`."""
+    return f"broker:{venue.replace('#', '-')}"
+
+
 def scope_of(text: str) -> str:
     """A scope as somebody wrote it; a text that is none names nothing."""
     if SCOPE.fullmatch(text) is None:
-        raise NotFound("A scope is platform, partner:{id}, template:{id} or user:{id}")
+        raise NotFound("A scope is platform, partner:{id}, template:{id}, user:{id} or broker:{id}-live")
     return text
 
 

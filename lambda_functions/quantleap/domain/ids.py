@@ -5,6 +5,7 @@ call and without an index. A run's id is worked out from what it runs, so starti
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import count
@@ -20,6 +21,11 @@ FOLLOWED_LENGTH = 8
 
 type Randomness = Callable[[str, int], str]
 """Draws that many characters of an alphabet; the secure source is handed in, tests hand in a counter."""
+
+TAG = re.compile(r"ql[0-9a-z]{18}")
+
+SHORTEST_REMNANT = 8
+"""Characters that tell an account's orders of a day apart: six of chance after the two that all begin with."""
 
 PLATFORM_OWNER = "admin_quantleap"
 """The owner of every basket the platform publishes."""
@@ -123,6 +129,16 @@ def order_tag(intent_id: str) -> str:
     Source: Zerodha refuses more than 20 characters; no broker refuses lower-case letters and digits.
     """
     return f"ql{_digits(int.from_bytes(hashlib.sha256(intent_id.encode()).digest()[:12]), 18)}"
+
+
+def is_whole_tag(text: str) -> bool:
+    """Whether it is an order's tag as we make them, nothing cut and nothing changed."""
+    return TAG.fullmatch(text) is not None
+
+
+def remnant_of(text: str, tag: str) -> bool:
+    """Whether it is what a broker left of a tag: cut, or in other letters."""
+    return len(text) >= SHORTEST_REMNANT and tag.startswith(text.lower())
 
 
 def _digits(number: int, length: int, alphabet: str = ALPHABET) -> str:

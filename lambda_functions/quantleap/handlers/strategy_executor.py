@@ -39,6 +39,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         gc.collect()  # the run's own garbage: frozen at the boundary, it counts as old and would stay for hours
     for ticket in served.tickets:
         outcomes.tell_ticket(ticket)
+    for venue in served.taken_out:
+        outcomes.tell_taken_out(venue, from_ns(desk.timer.now_ns()))
     report = served.report.model_dump(mode="json")
     logger.info("shard done", extra={"report": report})
     return {"status": "done", "report": report}

@@ -5,7 +5,7 @@ from datetime import datetime
 from aws_lambda_powertools import Logger
 
 from quantleap.domain.broker import AddressNotAllowed
-from quantleap.domain.execution import Report, Ticket
+from quantleap.domain.execution import Report, Ticket, Venue
 from quantleap.runtime.metrics import metrics
 
 logger = Logger()
@@ -25,6 +25,11 @@ def tell_ticket(ticket: Ticket) -> None:
     for intent in ticket.intents:
         facts = intent.model_dump(mode="json", exclude={"state", "contract", "exchange", "token", "lot_size", "tick"})
         logger.info("outcome", extra={**whose, "outcome": intent.state, **facts})
+
+
+def tell_taken_out(venue: Venue, at: datetime) -> None:
+    """A broker that a worker took out: somebody has to look before it is let in again."""
+    logger.error("broker taken out", extra={"venue": str(venue), **metrics({"brokers_taken_out": 1.0}, at)})
 
 
 def tell_run(run_id: str, report: Report, at: datetime) -> None:

@@ -44,7 +44,7 @@ def _square_off(halting: Halting, halt: Halt, now: datetime) -> None:
     boundary = sandbox_boundary(None, now, halting.lead)
     kind, _, name = halt.scope.partition(":")
     tenant = _tenant_of(halting, name) if kind == "user" else None
-    only = halt.scope if kind in {"user", "partner"} else None
+    only = halt.scope if kind in {"user", "partner", "broker"} else None
     for entered in halting.runs.of_day(now):
         if _entered_in(entered, boundary, name if kind == "template" else None):
             due = exit_of(entered, boundary, entered.strategies, scope=tenant, only=only)

@@ -108,7 +108,7 @@ async def _book(channel: Channel) -> Book | None:
 def _seen(book: Book, tickets: Sequence[Ticket], belief: Belief) -> Sequence[Ticket]:
     seen = [booking.reread(ticket, book) for ticket in tickets]
     believed = belief.holds(book, (intent for ticket in seen for intent in ticket.intents))
-    return [booking.without_lost(ticket) for ticket in seen] if believed else seen
+    return [booking.without_lost(ticket, book) for ticket in seen] if believed else seen
 
 
 async def _take_back(channel: Channel, tickets: Iterable[Ticket]) -> None:

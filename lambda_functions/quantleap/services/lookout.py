@@ -12,6 +12,7 @@ from quantleap.domain.halts import HALTED, Halt, Trade, halted
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Halts, Timer
 from quantleap.services.gate import NS, from_ns
+from quantleap.services.tags import SPOILT, Tags
 from quantleap.services.urgent import HALTS, at_once
 
 EVERY_NS = NS // 2
@@ -37,6 +38,7 @@ class Lookout:
         self._phase_ns = int(EVERY_NS * (0.5 + WIDTH * (int.from_bytes(drawn[1:]) / 2**56 - 0.5)))
         self._known: Sequence[Halt] = ()
         self._seen_ns = 0
+        self.tags = Tags(halts, timer)
         self._under_way: asyncio.Future[tuple[BaseException | None]] | None = None
 
     async def look(self) -> None:
@@ -75,17 +77,22 @@ class Lookout:
 
     def stops(self, ticket: Ticket) -> str | None:
         """The same by what is known already."""
+        if ticket.venue in self.tags.taken_out:
+            return SPOILT
         if self._blind:
             return UNREADABLE
         if not self._known:
             return None
         now = self._timer.now_ns()
-        trade = Trade(Tenant.of(ticket.tenant).partner_id, self._template_id, ticket.user_id)
+        trade = Trade(Tenant.of(ticket.tenant).partner_id, self._template_id, ticket.user_id, str(ticket.venue))
         return HALTED if halted(self._known, trade, from_ns(now)) else None
 
 
 class Unwatched:
-    """For exits: what is open may be closed whatever is halted."""
+    """For exits: what is open may be closed whatever is halted, and wherever."""
+
+    def __init__(self, tags: Tags) -> None:
+        self.tags = tags
 
     async def asked(self, _: Ticket) -> None:
         """Nothing stops it."""

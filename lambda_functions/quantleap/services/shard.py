@@ -17,7 +17,7 @@ from quantleap.domain.account import Session
 from quantleap.domain.basket import Basket
 from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, NotFound
-from quantleap.domain.execution import Decision, Lease, Report, Share, State, Ticket
+from quantleap.domain.execution import Decision, Lease, Report, Share, State, Ticket, Venue
 from quantleap.domain.runs import report_of
 from quantleap.domain.subscription import Status
 from quantleap.services import roster
@@ -43,10 +43,11 @@ SETTLING = timedelta(seconds=40)
 
 
 class Served(NamedTuple):
-    """What a worker did: the report it stored, and the tickets it is made of."""
+    """What a worker did: the report it stored, the tickets it is made of, and the brokers it took out."""
 
     report: Report
     tickets: Sequence[Ticket]
+    taken_out: Sequence[Venue] = ()
 
 
 class Warm(NamedTuple):
@@ -73,7 +74,8 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     await _take_up(desk, errand, warm, lease)
     await _last_look(desk, errand, warm, lookout)
     settled = await _fire(desk, errand, warm, lease, lookout)
-    return await _report(desk, errand, warm.decision, [*warm.done, *settled])
+    served = await _report(desk, errand, warm.decision, [*warm.done, *settled])
+    return served._replace(taken_out=sorted(lookout.tags.taken_out))
 
 
 async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Served:
@@ -202,7 +204,7 @@ def _trader(desk: Desk, errand: Errand, ticket: Ticket, session: Session, lookou
         ends_ns=to_ns(errand.ends - SETTLING),
         opens_ns=boundary_ns + turn_s * NS,
         begins_within_ns=None if errand.closes else to_ns(errand.boundary + late) - boundary_ns,
-        lookout=Unwatched() if errand.closes else lookout,
+        lookout=Unwatched(lookout.tags) if errand.closes else lookout,
         closes=errand.closes is not None,
     )
     trader.prepare()

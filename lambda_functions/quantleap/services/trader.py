@@ -23,6 +23,7 @@ from quantleap.services.channel import Channel
 from quantleap.services.gate import NS, Gate
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.retries import Retries
+from quantleap.services.tags import SPOILT
 
 RECOVERED_WITHIN_S = 14.0
 """A book that is not believed by then is not waited for; every broker's is watched for less."""
@@ -58,9 +59,9 @@ class Trader:
     timer: Timer
     boundary_ns: int
     ends_ns: int
+    lookout: Lookout | Unwatched
     opens_ns: int = 0
     begins_within_ns: int | None = None
-    lookout: Lookout | Unwatched = field(default_factory=Unwatched)
     closes: bool = False
     asks_positions: bool = False
     of_another_day: bool = False
@@ -237,7 +238,8 @@ class Trader:
                     await asyncio.sleep(wait)
                     book = await self._adopt()
                     if book is not None and belief.holds(book, self.intents.values()):
-                        self.intents = {name: unless_lost(intent) for name, intent in self.intents.items()}
+                        self.intents = {name: unless_lost(each, book) for name, each in self.intents.items()}
+                        return
 
     def _explain(self) -> None:
         """Brokers give no reason for what they were asked for."""
@@ -307,7 +309,18 @@ class Trader:
     async def _recovered(self, belief: Belief) -> bool:
         """Whether it is known of every order if it was placed."""
         book = await self._adopt()
-        return book is not None and (not self.pending or belief.holds(book, self.intents.values()))
+        if book is None or (self.pending and not belief.holds(book, self.intents.values())):
+            return False
+        await self._hold_back_what_may_be_there(book)
+        return True
+
+    async def _hold_back_what_may_be_there(self, book: Book) -> None:
+        """An order that stands in the book without its tag may be one that is still to be placed: nobody can tell."""
+        hidden = [intent for intent in self.pending if book.may_hide(intent)]
+        for intent in hidden:
+            self._note(intent, State.UNKNOWN, reason=SPOILT, doubted=True)
+        if hidden:
+            await self.lookout.tags.suspect(self.ticket)
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
@@ -321,6 +334,8 @@ class Trader:
         if self.asks_positions:
             self.intents = {name: square_off.as_placed(each, booked) for name, each in self.intents.items()}
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
+        if booked.spoils(self.intents.values()):
+            await self.lookout.tags.take_out(self.ticket.venue)
         return booked
 
     def _pending_of(self, side: Side) -> list[Intent]:

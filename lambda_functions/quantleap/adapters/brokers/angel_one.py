@@ -336,6 +336,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=VOCABULARY.ending(status, reason),
+        side=reading.side(line.get("transactiontype")),
     )
 
 

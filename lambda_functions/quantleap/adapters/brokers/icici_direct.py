@@ -337,6 +337,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=Refused.reason if status is OrderStatus.REJECTED else None,
+        side=reading.side(line.get("action")),
     )
 
 

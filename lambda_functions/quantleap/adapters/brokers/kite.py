@@ -78,6 +78,7 @@ def booked(line: Mapping[str, Any], vocabulary: Vocabulary) -> BookedOrder:
         quantity=quantity or 0,
         limit_price=reading.price(line.get("price")),
         refusal=vocabulary.ending(status, reason),
+        side=reading.side(line.get("transaction_type")),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from quantleap.adapters.packing import GZIP, inflated
 from quantleap.domain.broker import Answer, Catalogue, Instrument, RateLimited, Unknown
 from quantleap.domain.contracts import Contract
+from quantleap.domain.trading import Side
 
 OK = 200
 TOO_MANY = 429
@@ -30,6 +31,8 @@ LONGEST = 16_384
 
 WHOLE = re.compile(r"(-?\d{1,12}|-?\d{1,3}(,\d{2,3}){1,4})(\.0{1,6})?", re.ASCII)
 """Digits, or groups of them with commas as India or the West sets them."""
+
+SIDES = {"B": Side.BUY, "S": Side.SELL}
 
 LONGEST_FRACTION = 400
 """Digits; as many as a binary fraction may be written with."""
@@ -126,6 +129,11 @@ def units(value: object) -> int | None:
 def _number(value: object) -> int | None:
     found = text(value).strip()
     return int(Decimal(found.replace(",", ""))) if WHOLE.fullmatch(found) else None
+
+
+def side(value: object) -> Side | None:
+    """Whether an order buys or sells, by the first letter of any broker's word for it."""
+    return SIDES.get(text(value).strip().upper()[:1])
 
 
 def amount(value: object) -> Decimal | None:

@@ -273,6 +273,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         quantity=quantity or 0,
         limit_price=reading.price(line.get("limit")),
         refusal=VOCABULARY.ending(status, reason, code),
+        side=reading.side(line.get("side")),
     )
 
 

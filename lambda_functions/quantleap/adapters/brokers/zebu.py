@@ -366,6 +366,7 @@ def _booked(line: Mapping[str, Any]) -> BookedOrder:
         quantity=quantity or 0,
         limit_price=reading.price(line.get("prc")),
         refusal=VOCABULARY.ending(status, reason),
+        side=reading.side(line.get("trantype")),
     )
 
 
