@@ -88,6 +88,25 @@ class Fault(StrEnum):
         return self not in {Fault.DROP_BEFORE_PLACE, Fault.HTTP_500_BEFORE_PLACE}
 
 
+class Misprint(StrEnum):
+    """What is wrong with the order book as it is shown; the orders themselves are as they are."""
+
+    TWICE = "twice"
+    """Every line again."""
+    EMPTY = "empty"
+    """As if nobody had ever traded."""
+    TAGS_CUT = "tags_cut"
+    """Ten characters of each tag."""
+    TAGS_UPPER = "tags_upper"
+    """Tags in capitals."""
+    TAGS_DROPPED = "tags_dropped"
+    """No tags."""
+    NO_UNITS = "no_units"
+    """Complete, with 0 units filled."""
+    TURNED_AWAY_BEFORE = "turned_away_before"
+    """After each order one that was rejected, with the same tag and another number."""
+
+
 class Rule(BaseModel):
     """When something goes wrong: for whom, how often in all, how likely each time."""
 
@@ -111,7 +130,8 @@ class Behaviour(BaseModel):
     reject_after_accept: dict[BookRejection, Rule] = Field(
         default={}, description="accepted, then rejected in the book"
     )
-    book_twice: Rule | None = Field(default=None, description="the order book shows every order twice")
+    book: dict[Misprint, Rule] = Field(default={}, description="looks into the order book that show it wrong")
+    book_late_ms: float = Field(default=0, ge=0, le=60_000, description="how old an order is before the book shows it")
     storm: Rule | None = Field(default=None, description="HTTP 429 to any call, before anything is done")
     faults: dict[Fault, Rule] = {}
 
@@ -142,9 +162,9 @@ class Temper:
         """Whether this call is only told that there are too many."""
         return self._maybe("storm", self.behaviour.storm, client_id)
 
-    def repeats(self, client_id: str) -> bool:
-        """Whether this look into the book finds every order twice."""
-        return self._maybe("book twice", self.behaviour.book_twice, client_id)
+    def misprints(self, client_id: str) -> list[Misprint]:
+        """What this look into the book finds wrong."""
+        return [kind for kind, rule in self.behaviour.book.items() if self._strikes(f"book {kind}", rule, client_id)]
 
     def fault(self, client_id: str) -> Fault | None:
         """The broken answer that this order gets, if any."""

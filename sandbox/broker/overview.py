@@ -57,13 +57,11 @@ def _behaviour(behaviour: Behaviour) -> Markup:
         *((f"reject: {kind}", _rule(rule)) for kind, rule in behaviour.reject.items()),
         *((f"reject after accept: {kind}", _rule(rule)) for kind, rule in behaviour.reject_after_accept.items()),
         *((f"fault: {kind}", _rule(rule)) for kind, rule in behaviour.faults.items()),
-        *((kind, _rule(rule)) for kind, rule in _others(behaviour).items() if rule),
+        *((f"book: {kind}", _rule(rule)) for kind, rule in behaviour.book.items()),
+        ("the book is late by", f"{behaviour.book_late_ms:g} ms"),
+        *([("too many requests", _rule(behaviour.storm))] if behaviour.storm else []),
     ]
     return table(("what", "how"), rows, "")
-
-
-def _others(behaviour: Behaviour) -> dict[str, Rule | None]:
-    return {"too many requests": behaviour.storm, "every order twice in the book": behaviour.book_twice}
 
 
 def _rule(rule: Rule) -> str:

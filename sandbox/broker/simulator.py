@@ -1,7 +1,7 @@
 """The broker behind every wire format: one market, one book, one behaviour."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from sandbox.broker.accounts import PRESET_APPS, Accounts, Rules, Session
 from sandbox.broker.behaviour import Behaviour, Rejection, Temper
 from sandbox.broker.book import Order, OrderBook, Ticket
 from sandbox.broker.market import Market
+from sandbox.broker.misprints import SPOILT
 
 
 class MarketHours(StrEnum):
@@ -125,10 +126,14 @@ class Firm:
         self._match(order, at)
 
     def orders(self, client_id: str, at: datetime) -> list[Order]:
-        """A client's orders, after the market of `at` acted on those that rest."""
+        """A client's orders as the book shows them, after the market of `at` acted on those that rest."""
         orders = self.book.of(client_id)
         self.refresh(orders, at)
-        return [each for each in orders for _ in range(2)] if self.floor.temper.repeats(client_id) else orders
+        late = timedelta(milliseconds=self.floor.temper.behaviour.book_late_ms)
+        shown = [order for order in orders if order.arrived_at + late <= at]
+        for misprint in self.floor.temper.misprints(client_id):
+            shown = SPOILT[misprint](shown)
+        return shown
 
     def working(self, client_id: str, number: str, at: datetime) -> Order | None:
         """One of the client's orders, if the market of `at` leaves it unfinished."""

@@ -12,9 +12,13 @@ from quantleap.domain.partner import Environment
 from quantleap.runtime import outcomes
 from tests.builders import NINE_TWENTY, a_ticket, an_intent
 
+TOLD = {"outcome", "run closed", "broker taken out"}
+
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [vars(record) for record in caplog.records if record.message in {"outcome", "run closed", "broker taken out"}]
+    return [
+        vars(record) for record in caplog.records if record.message in {"outcome", "run closed", "broker taken out"}
+    ]
 
 
 @pytest.fixture(autouse=True)

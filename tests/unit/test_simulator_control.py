@@ -137,7 +137,8 @@ def test_a_behaviour_is_changed_by_name_and_reset_at_once(broker: Remote) -> Non
         "fill": "immediate",
         "reject": {},
         "reject_after_accept": {},
-        "book_twice": None,
+        "book": {},
+        "book_late_ms": 0,
         "storm": None,
         "faults": {},
     }

@@ -1,11 +1,13 @@
 """What every broker's adapter makes of refusals, broken answers and odd behaviour, each played by the simulator."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from quantleap.domain.booking import Book, as_booked
 from quantleap.domain.broker import (
     AddressNotAllowed,
     BrokerFailure,
@@ -14,7 +16,10 @@ from quantleap.domain.broker import (
     SessionExpired,
     Unknown,
 )
+from quantleap.domain.execution import Intent, State
+from quantleap.domain.trading import Side
 from sandbox.broker.behaviour import Fault
+from tests.builders import an_intent
 from tests.unit.desk import CALL, Desk
 
 DEAR = Decimal("2000.00")
@@ -143,13 +148,69 @@ async def test_the_second_answer_to_an_order_is_not_the_next_ones(desk: Desk) ->
 
 
 def test_an_order_the_book_shows_twice_is_the_same_order(desk: Desk) -> None:
-    desk.remote.behave(book_twice={})
+    desk.remote.behave(book={"twice": {}})
 
     number = desk.place(desk.order(CALL))
 
     first, again = desk.book()
     assert first == again
     assert first.order_id == number
+
+
+def filled_order(desk: Desk, tag: str) -> Intent:
+    """An order at the broker that is filled, as the engine knows it once it is acknowledged."""
+    order = desk.order(CALL, limit_price=DEAR, tag=tag)
+    number = desk.place(order)
+    facts = {"tag": tag, "symbol": order.instrument.symbol, "quantity": order.quantity, "order_id": number}
+    return an_intent(**facts, state=State.ACKNOWLEDGED, filled_quantity=0)
+
+
+@pytest.mark.parametrize("misprint", ["twice", "turned_away_before", "tags_cut", "tags_upper", "tags_dropped"])
+def test_a_filled_order_is_found_in_a_book_that_prints_it_wrong(desk: Desk, misprint: str) -> None:
+    intent = filled_order(desk, "ql0123456789abcdefgh")
+    desk.remote.behave(book={misprint: {}})
+
+    book = Book(desk.book())
+
+    assert (as_booked(intent, book).state, as_booked(intent, book).filled_quantity) == (State.FILLED, intent.quantity)
+    assert book.spoils([intent]) is misprint.startswith("tags")
+
+
+@pytest.mark.parametrize("misprint", ["tags_cut", "tags_upper", "tags_dropped"])
+def test_after_a_crash_an_order_whose_tag_is_spoilt_is_known_or_held_for_possible(desk: Desk, misprint: str) -> None:
+    sent = filled_order(desk, "ql0123456789abcdefgh").became(State.PLANNED, order_id=None)
+    desk.remote.behave(book={misprint: {}})
+
+    book = Book(desk.book())
+
+    assert book.may_hide(sent)
+    assert bool(book.of(sent)) is (misprint != "tags_dropped")
+    assert not book.may_hide(sent.model_copy(update={"side": Side.SELL}))
+    assert not book.may_hide(sent.model_copy(update={"quantity": sent.quantity * 2}))
+
+
+def test_a_filled_order_without_units_is_looked_at_again(desk: Desk) -> None:
+    if desk.name == "icici_direct":
+        pytest.skip("its book says what is left, not what is filled")
+    intent = filled_order(desk, "ql0123456789abcdefgh")
+    desk.remote.behave(book={"no_units": {"count": 1}})
+
+    first = as_booked(intent, Book(desk.book()))
+    second = as_booked(first, Book(desk.book()))
+
+    assert (first.state, second.state) == (State.ACKNOWLEDGED, State.FILLED)
+
+
+def test_a_book_that_is_late_or_empty_shows_the_order_later(desk: Desk) -> None:
+    intent = filled_order(desk, "ql0123456789abcdefgh")
+    desk.remote.behave(book_late_ms=4000, book={"empty": {"count": 1}})
+
+    looks = []
+    for _ in range(3):
+        looks.append(bool(Book(desk.book()).of(intent)))
+        desk.remote.clock.at += timedelta(seconds=4)
+
+    assert looks == [False, True, True]
 
 
 def test_an_order_filled_in_part_is_told_from_one_that_waits(desk: Desk) -> None:
