@@ -16,13 +16,14 @@ from typing import Annotated, NamedTuple
 
 from pydantic import StrictBool, StringConstraints
 
+from quantleap.domain.broker_id import BROKER_IDS
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import NotFound
 from quantleap.domain.model import READABLE, Sent
 
 SCOPE = re.compile(
     r"platform|partner:[a-z][a-z0-9]{1,23}|template:[A-Za-z0-9_-]{2,128}|user:usr_[0-9a-z]{20}"
-    r"|broker:[a-z][a-z_]{1,23}-(live|test)"
+    rf"|broker:({'|'.join(BROKER_IDS)})-(live|test)"
 )
 
 HALTED = "halted"
