@@ -226,7 +226,7 @@ def test_what_was_learnt_of_one_account_and_cannot_be_stored_is_closed_all_the_s
 def test_a_fault_in_recovering_one_account_keeps_no_other_from_being_completed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, site: Site
 ) -> None:
-    """Each account's first order lies at the broker; nobody knows of the one that faults whether more do."""
+    """Each account's first order lies at the broker; of the one that faults a later look may tell that no more do."""
     store, broker = Store(), FakeZebu()
     dies_after(store, broker, 3, users=3)
     faults = site.fault(monkeypatch)
@@ -236,8 +236,8 @@ def test_a_fault_in_recovering_one_account_keeps_no_other_from_being_completed(
     assert faults
     tickets = {ticket.client_id: ticket for ticket in store.tickets.values()}
     assert [states(tickets[client]) for client in ("C0", "C2")] == [[State.FILLED] * 4] * 2
-    assert State.UNKNOWN in states(tickets["C1"])
-    assert FAULT in reasons(tickets["C1"])
+    assert {FAULT, "never_arrived"} & set(reasons(tickets["C1"]))
+    assert states(tickets["C1"]).count(State.FILLED) <= 1
     assert sum(order["actid"] == "C1" for order in broker.orders) == 1
     assert report.incomplete == 1
     assert FAULTED in caplog.text
