@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
-from quantleap.domain import planning
+from quantleap.domain import closing, planning
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.basket import Basket, BasketDraft, MarketplaceConfig
 from quantleap.domain.broker import Instrument
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import TICK, Contract, ExpiryType, Index, Right
 from quantleap.domain.execution import Decision, Due, Kind, Seat
-from quantleap.domain.ids import run_id
+from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.market import Quote, Snapshot
 from quantleap.domain.partner import Environment
 from quantleap.domain.series import expiry_date, lot_size, strike_step
@@ -81,6 +81,22 @@ def decision(boundary: datetime) -> Decision:
     wanted = planning.expiries(template, what.strategies, on, AlwaysOpen())
     snapshots = {(index, expiry): snapshot(index, boundary) for index, expiry in wanted}
     return planning.decide(what, template, snapshots, {TENANT: master(on)}, AlwaysOpen(), boundary, on)
+
+
+def due_exit(boundary: datetime, entered: datetime, follows: str = "") -> Due:
+    """The exit of what entered at another boundary, or of what an earlier exit left."""
+    entry = due(entered)
+    run = exit_id(boundary, entry.run_id, left=follows)
+    return entry.model_copy(
+        update={"run_id": run, "kind": Kind.EXIT, "boundary": boundary, "closes": entry.run_id}
+    )
+
+
+def decided_exit(exits: Due, entered: Decision) -> Decision:
+    """The way back of what entered, as the planner decides it."""
+    on = exits.boundary.astimezone(IST).date()
+    snapshots = {wanted: snapshot(wanted[0], exits.boundary) for wanted in closing.chains(entered, exits)}
+    return closing.decide(exits, entered, snapshots, {TENANT: master(on)}, exits.boundary, on)
 
 
 def master(on: date) -> dict[Contract, Instrument]:

@@ -1,4 +1,4 @@
-"""Orders by the hundred thousand through the real worker, with everything going wrong: none twice, none forgotten.
+"""Orders by the hundred thousand through the real worker, with everything going wrong, judged as a desk would.
 
 `python -m bench.faults SEED SENDS` plays so many sends and writes one line of JSON for every few thousand.
 """
@@ -11,18 +11,26 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
 
 from bench import crowd, processes
-from bench.faulty import FaultyBroker
+from bench.faulty import FaultyBroker, Habits, Odds
 from bench.figures import Figure, Finding, at_least, at_most, show, table
+from bench.referee import Played, Verdict, judged
 from bench.subject import Subject, Tell
+from quantleap.adapters.brokers.zebu import CAPABILITY
+from quantleap.domain.closing import TRIES
 from quantleap.domain.errors import Conflict
-from quantleap.domain.execution import State
-from quantleap.services.gate import Fenced, from_ns
+from quantleap.domain.execution import Due, Ticket
+from quantleap.domain.halts import Halt
+from quantleap.services.gate import Fenced, from_ns, to_ns
 from quantleap.services.shard import serve
+from tests import misprints
 from tests.engine import Power, PowerCut, Store, T, VirtualLoop, a_desk, an_errand
 
 SENDS = 1_000_000
@@ -34,27 +42,52 @@ CUT = 0.6
 """How many attempts lose their power; the last one never does."""
 
 RETRY = timedelta(seconds=1)
-WARM = T - timedelta(seconds=30)
+LEAD = timedelta(seconds=30)
+"""How long before its boundary a worker starts."""
+
+PROCESS = timedelta(seconds=120)
+"""How long after the boundary its process ends."""
+
 TELL_EVERY = 5000
 STEPS = 30 * SUBSCRIBERS
 """About as many calls, writes and answers as a worker sees."""
 
 BESIDE = 0.1
-"""How many attempts get a second worker beside them."""
+"""How many attempts get a second worker beside them, that of a retry."""
 
+AGAIN = 0.05
+"""How many runs are started twice by their schedule."""
+
+HALTED = 0.05
+"""How many entries are halted, some seconds before or after their boundary."""
+
+LAGS = (((0.0, 0.0), 0.7), ((0.0, 0.9), 0.2), ((0.9, 4.0), 0.07), ((4.0, 12.0), 0.03))
+"""How far a broker's book lags, in seconds, and how often."""
+
+MANGLED = 0.03
+"""How many brokers do not keep tags as they are: cut to ten characters, in capitals, or not at all."""
+
+ODD = 0.03
+"""How many brokers print their books oddly all day, see `tests.misprints`."""
+
+DEAD = 0.01
+"""How many accounts' tokens die in the minutes of the run."""
+
+TAGS = {"cut": lambda tag: tag[:10], "in capitals": str.upper, "dropped": lambda _: ""}
 EXPECTED = (PowerCut, Conflict, Fenced, BaseExceptionGroup)
 """How a worker may end early: gone, turned away, overtaken, or with a fault it leaves to the next."""
 
 HOW = """\
-Shards of {subscribers} subscribers with an iron condor each go through the real worker (`services.shard`,
-`services.trader`, `services.gate`) in virtual time, on stores in memory, at a broker that answers after a log-normal
-time, loses orders and answers, answers nonsense or never, refuses, rejects later, fills late or never, and cannot show
-its book. {cut:.0%} of the workers lose their power at a call, a write or an answer drawn by chance and are started
-again, up to {attempts} times; one in ten is started a second time while it still works. When all have ended the
-broker's book is held against the stored tickets. A duplicate is a second order with an intent's tag. A loss is an
-intent without a final state or report, one whose state says something else than the book, or one that was filled by
-another number of units than is stored, however late. `unknown`, `open` and `acknowledged` are no loss: they say that
-nobody knows, somebody is told, and an exit asks the book first.
+Shards of {subscribers} subscribers with an iron condor each enter and leave through the real worker (`services.shard`,
+`services.trader`, `services.gate`) in virtual time, on stores in memory; what an exit leaves open is tried again, three
+exits in all. {cut:.0%} of the workers lose their power at a call, a write or an answer drawn by chance and are started
+again, up to {attempts} times; one in ten is started a second time while it still works, {again:.0%} of the runs by their
+schedule, {halted:.0%} of the entries are halted. `bench/faulty.py` says what the broker does and how often, the table
+below what was drawn. Its answers take a log-normal time. `bench/referee.py` judges by what the broker really did: a
+duplicate is a second order with an intent's tag, a loss an intent without a last word or one whose word is wrong, silent
+a position that nobody was told of though it is open or not as stored, naked a sell that left before its strategy's buys
+were filled. `unknown`, `open` and `acknowledged` are no loss: they say that nobody knows, and that has to be told.
+Fills that are told after their cancellation are drawn for entries only: after the last exit nobody looks again.
 """
 
 
@@ -62,20 +95,25 @@ class Tally(NamedTuple):
     """What so many worlds came to."""
 
     sends: int = 0
-    duplicates: int = 0
-    lost: int = 0
+    verdict: Verdict = Verdict()
     crashes: int = 0
     states: Mapping[str, int] = {}
+    drawn: Mapping[str, int] = {}
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together."""
         return Tally(
             sends=self.sends + other.sends,
-            duplicates=self.duplicates + other.duplicates,
-            lost=self.lost + other.lost,
+            verdict=self.verdict.plus(other.verdict),
             crashes=self.crashes + other.crashes,
             states=Counter(self.states) + Counter(other.states),
+            drawn=Counter(self.drawn) + Counter(other.drawn),
         )
+
+    @classmethod
+    def load(cls, told: dict[str, Any]) -> "Tally":
+        """As another process told it."""
+        return cls(**{**told, "verdict": Verdict(*told["verdict"])})
 
 
 def measure(tell: Tell) -> Finding:
@@ -86,7 +124,7 @@ def measure(tell: Tell) -> Finding:
         nonlocal total
         for found in processes.results("bench.faults", core, SENDS // len(processes.CORES) + 1, cores={core}):
             with lock:
-                total = total.plus(Tally(**found))
+                total = total.plus(Tally.load(found))
             tell(f"{total.sends:,} of {SENDS:,} sends")
 
     with ThreadPoolExecutor() as pool:
@@ -98,14 +136,19 @@ def finding(total: Tally) -> Finding:
     """What the sum of all shares says."""
     figures = [
         Figure("fault_sends", total.sends, "sends", at_least(SENDS)),
-        Figure("fault_duplicates", total.duplicates, "orders", at_most(0)),
-        Figure("fault_lost", total.lost, "intents", at_most(0)),
+        *(Figure(f"fault_{name}", count, "times", at_most(0)) for name, count in total.verdict._asdict().items()),
     ]
-    intents = sum(total.states.values())
-    rows = [(name, show(count), f"{count / intents:.2%}") for name, count in Counter(total.states).most_common()]
-    how = HOW.format(subscribers=SUBSCRIBERS, cut=CUT, attempts=ATTEMPTS).strip()
-    crashes = f"{show(total.crashes)} workers lost their power."
-    return Finding(figures, how, [crashes, table(("what became of an intent", "intents", "share"), rows)])
+    how = HOW.format(
+        subscribers=SUBSCRIBERS, cut=CUT, attempts=ATTEMPTS, again=AGAIN, halted=HALTED
+    ).strip()
+    became = table(("what became of an intent", "intents", "share"), _shares(total.states))
+    drawn = table(("what was drawn", "times"), [row[:2] for row in _shares(total.drawn)])
+    return Finding(figures, how, [f"{show(total.crashes)} workers lost their power.", drawn, became])
+
+
+def _shares(counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    total = sum(counts.values())
+    return [(name, show(count), f"{count / total:.2%}") for name, count in Counter(counts).most_common()]
 
 
 def play(seed: int, sends: int) -> Iterator[Tally]:
@@ -114,90 +157,161 @@ def play(seed: int, sends: int) -> Iterator[Tally]:
     while played < sends:
         portion = Tally()
         while portion.sends < min(TELL_EVERY, sends - played):
-            portion = portion.plus(world(chance))
+            portion = portion.plus(world(random.Random(chance.getrandbits(64))))
         played += portion.sends
         gc.collect()  # what was frozen at a boundary counts as old ever after, and is not looked at by itself
         yield portion
 
 
 def world(chance: random.Random) -> Tally:
-    """One shard from its first attempt to its last, and what the book says then."""
-    store, broker = crowd.store(SUBSCRIBERS, T), FaultyBroker(chance)
-    crashes, now = 0, WARM
-    for attempt in range(ATTEMPTS + 1):
-        survives = attempt == ATTEMPTS or chance.random() > CUT
-        power = Power(None if survives else chance.randint(1, STEPS))
-        second_after = chance.uniform(0, 33) if chance.random() < BESIDE else None
-        now = _attempt(store, broker, power, attempt, now, second_after) + RETRY
-        if store.reports:
+    """One shard on its way in and out, and what the broker says then."""
+    day = Day(chance, crowd.store(SUBSCRIBERS, T))
+    day.enter()
+    for tries in range(1, TRIES + 1):
+        if not day.leave(tries):
             break
-        crashes += 1
-    return _judged(store, broker, crashes)
+    return day.judged()
 
 
-def _attempt(
-    store: Store, broker: FaultyBroker, power: Power, number: int, start: datetime, second_after: float | None
-) -> datetime:
-    """Serve the shard, perhaps with a second worker that comes while the first is busy; returns when it was over."""
-    loop = VirtualLoop(start)
-    loop.set_exception_handler(lambda _loop, _context: None)  # what a dead worker leaves behind, nobody hears of
+@dataclass(eq=False)
+class Day:
+    """A shard's runs, one after another, at one broker."""
 
-    async def second(after: float) -> None:
-        await asyncio.sleep(after)
-        await _serve(store, broker, Power(), 2 * number + 1)
+    chance: random.Random
+    store: Store
+    now: datetime = T - LEAD
+    crashes: int = 0
+    drawn: Counter[str] = field(default_factory=Counter)
+    runs: list[Due] = field(default_factory=list)
+    halt: Halt | None = None
 
-    async def both() -> list[BaseException | None]:
-        workers = [_serve(store, broker, power, 2 * number)]
-        if second_after is not None:
-            workers.append(second(second_after))
-        return await asyncio.gather(*workers, return_exceptions=True)
+    def __post_init__(self) -> None:
+        """Draw what the broker is like, and whether somebody halts it all."""
+        self.broker = FaultyBroker(self.chance, habits=self._habits())
+        self.entered = crowd.decided(self.store)
+        if self._happens("halt", HALTED):
+            at = T + timedelta(seconds=self.chance.uniform(-10, 10))
+            self.halt = Halt(reason="drawn by chance", scope="platform", set_by="bench", set_at=at)
 
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        for outcome in runner.run(both()):
-            if outcome is not None and not isinstance(outcome, EXPECTED):
-                raise outcome
-        return from_ns(loop.now_ns())
+    def enter(self) -> None:
+        """Open what the template wants."""
+        self._run(crowd.due(T), 1)
 
+    def leave(self, tries: int) -> bool:
+        """Close what is open; whether another exit follows."""
+        self.broker.odds = self.broker.odds._replace(late_word=0)
+        boundary = (self.now + LEAD + timedelta(seconds=self.chance.randint(1, 60))).replace(microsecond=0)
+        exits = crowd.due_exit(boundary, T, self.runs[-1].run_id if tries > 1 else "")
+        self._file()
+        self.store.decision = crowd.decided_exit(exits, self.entered)
+        self.now = boundary - LEAD
+        self._run(exits, tries)
+        report = self.store.reports.get(0)
+        return report is None or bool(report.incomplete)
 
-async def _serve(store: Store, broker: FaultyBroker, power: Power, attempt: int) -> None:
-    line: Any = broker  # speaks the wire of the tests' own broker
-    desk = a_desk(store, line, power)
-    due = crowd.due(T)
-    await serve(desk, an_errand(run_id=due.run_id, template_id=due.template_id, attempt=attempt))
+    def judged(self) -> Tally:
+        """What it came to."""
+        self._file()
+        tickets: list[Ticket] = [*self.store.entered, *self.store.adopted.values()]
+        played = Played(
+            broker=self.broker,
+            tickets=tickets,
+            told=self.store.events.values(),
+            boundaries={due.run_id: due.boundary.timestamp() for due in self.runs},
+            budget=CAPABILITY.orders,
+            entry=self.runs[0].run_id,
+            halted_at=self.halt.set_at.timestamp() if self.halt else None,
+        )
+        return Tally(
+            sends=self.broker.sends,
+            verdict=judged(played),
+            crashes=self.crashes,
+            states=Counter(intent.state.value for ticket in tickets for intent in ticket.intents),
+            drawn=self.drawn + self.broker.drawn,
+        )
 
+    def _habits(self) -> Habits:
+        (least, most), _ = self.chance.choices(LAGS, [often for _, often in LAGS])[0]
+        tag, prints = str, list
+        if self._happens("mangled tags", MANGLED):
+            tag = TAGS[self.chance.choice(sorted(TAGS))]
+        if self._happens("odd book", ODD):
+            prints = self.chance.choice((*misprints.AS_GOOD, *misprints.SILENT))
+        self.drawn[f"book {least:g} to {most:g} s late"] += 1
+        dying = {
+            seat.allocations[0].client_id: (T + timedelta(seconds=self.chance.uniform(-30, 120))).timestamp()
+            for seat in self.store.seats
+            if self._happens("token that dies", DEAD)
+        }
+        return Habits(self.chance.uniform(least, most), tag, prints, dying)
 
-def _judged(store: Store, broker: FaultyBroker, crashes: int) -> Tally:
-    """Hold the stored tickets against the broker's book."""
-    intents = [intent for ticket in store.tickets.values() for intent in ticket.intents]
-    wrong = sum(_contradicts(intent.state, booked=intent.tag in broker.placed) for intent in intents)
-    filled = broker.filled()
-    unseen = sum(not i.state.uncertain and i.filled_quantity != filled[i.tag] for i in intents)
-    strangers = len(broker.placed.keys() - {intent.tag for intent in intents})
-    return Tally(
-        sends=broker.sends,
-        duplicates=sum(count - 1 for count in broker.placed.values()),
-        lost=wrong + unseen + strangers + _missing(store),
-        crashes=crashes,
-        states=Counter(intent.state.value for intent in intents),
-    )
+    def _happens(self, what: str, probability: float) -> bool:
+        happens = self.chance.random() < probability
+        self.drawn[what] += happens
+        return happens
 
+    def _run(self, due: Due, tries: int) -> None:
+        """A run from its first attempt to its last."""
+        self.runs.append(due)
+        again = self._happens("run started twice", AGAIN)
+        for attempt in range(ATTEMPTS + 1):
+            survives = attempt == ATTEMPTS or self.chance.random() > CUT
+            power = Power(None if survives else self.chance.randint(1, STEPS))
+            workers = [(0.0, due.run_id, 2 * attempt, power)]
+            if self._happens("second worker", BESIDE):
+                workers.append((self.chance.uniform(0, 33), due.run_id, 2 * attempt + 1, Power()))
+            if again and attempt == 0:
+                workers.append((self.chance.uniform(0, 40), f"{due.run_id}/again", 0, Power()))
+            self._attempt(due, tries, workers)
+            if self.store.reports:
+                break
+            self.crashes += 1
 
-def _missing(store: Store) -> int:
-    """How many orders nobody has an intent or a report for."""
-    wanted = len(crowd.decided(store).orders)
-    if not store.reports:
-        return SUBSCRIBERS * wanted
-    of_tickets = (wanted if ticket.skipped else len(ticket.intents) for ticket in store.tickets.values())
-    return SUBSCRIBERS * wanted - sum(of_tickets)
+    def _attempt(self, due: Due, tries: int, workers: list[tuple[float, str, int, Power]]) -> None:
+        """Let workers serve the shard side by side, each after some seconds, until the last is over."""
+        loop = VirtualLoop(self.now)
+        loop.set_exception_handler(lambda _loop, _context: None)  # what a dead worker leaves behind, nobody hears of
 
+        async def served(after: float, holder: str, attempt: int, power: Power) -> None:
+            await asyncio.sleep(after)
+            line: Any = self.broker  # speaks the wire of the tests' own broker
+            errand = an_errand(
+                run_id=due.run_id,
+                template_id=due.template_id,
+                boundary=due.boundary,
+                closes=due.closes,
+                holder=holder,
+                attempt=attempt,
+                ends=due.boundary + PROCESS,
+                tries=tries,
+            )
+            await serve(a_desk(self.store, line, power), errand)
 
-def _contradicts(state: State, *, booked: bool) -> bool:
-    """Whether what is stored of an intent is not what the book says; unknown is known to be unknown."""
-    if state is State.UNKNOWN:
-        return False
-    if state is State.PLANNED:
-        return True
-    return booked is not (state.placed or state in {State.REJECTED, State.CANCELLED})
+        async def every() -> list[BaseException | None]:
+            halting = asyncio.create_task(self._halting())
+            outcomes = await asyncio.gather(*(served(*each) for each in workers), return_exceptions=True)
+            halting.cancel()
+            return outcomes
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            for outcome in runner.run(every()):
+                if outcome is not None and not isinstance(outcome, EXPECTED):
+                    raise outcome
+            self.now = from_ns(loop.now_ns()) + RETRY
+
+    async def _halting(self) -> None:
+        """Write the halt when its time comes."""
+        if self.halt is None or self.halt in self.store.halts:
+            return
+        loop: Any = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, (to_ns(self.halt.set_at) - loop.now_ns()) / 1e9))
+        self.store.halts.append(self.halt)
+
+    def _file(self) -> None:
+        """Put the last run's tickets and lease where those of earlier runs lie."""
+        self.store.entered += self.store.tickets.values()
+        self.store.leases[self.runs[-1].run_id] = self.store.lease
+        self.store.tickets, self.store.lease, self.store.reports = {}, {}, {}
 
 
 if __name__ == "__main__":
@@ -205,4 +319,4 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(portion._asdict()) + "\n")
         sys.stdout.flush()
 
-SUBJECT = Subject("faults", ("fault_sends", "fault_duplicates", "fault_lost"), measure)
+SUBJECT = Subject("faults", ("fault_sends", *(f"fault_{name}" for name in Verdict._fields)), measure)

@@ -438,7 +438,7 @@ class FakeDesk:
 
     def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
         self._power.step()
-        return self._store.entered
+        return [each for each in self._store.entered if each.run_id == run_id]
 
     def claim_exit(self, ticket: Ticket, exit_run: str) -> Sequence[str]:
         self._power.step()
@@ -462,7 +462,8 @@ class FakeDesk:
 
     def ticket(self, run_id: str, shard: int, tenant: str, name: str) -> Ticket | None:
         self._power.step()
-        written = next((each for each in self._store.tickets.values() if _key(each) == (run_id, name)), None)
+        found = (*self._store.tickets.values(), *self._store.entered)
+        written = next((each for each in found if _key(each) == (run_id, name)), None)
         return written or self._store.adopted.get(run_id + name)
 
     def adopt_ticket(self, ticket: Ticket) -> Ticket:
