@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -34,9 +34,13 @@ ACCOUNT = {**USER, "broker_name": "zebu", "client_id": "ZEBU1", "api_key": "app"
 
 
 class Asked(NamedTuple):
-    """A route: milliseconds of CPU of each time it was asked, and the calls to AWS in their order."""
+    """A route: milliseconds of CPU of each time it was asked, and the calls to AWS in their order.
+
+    `bare_ms` is what reading and writing the JSON of its event, of AWS's answers and of its own takes.
+    """
 
     ms: list[float]
+    bare_ms: list[float]
     calls: list[str]
 
 
@@ -88,7 +92,7 @@ class Tape:
 class Partner(Gateway):
     """A partner's backend; what the gateway does for its requests is done before a function is called."""
 
-    def asking(self, line: str, body: object = None) -> Callable[[], Any]:
+    def asking(self, line: str, body: object = None) -> partial[Any]:
         """Calls the function that answers a line."""
         method, target = line.split()
         route, parameters = find(method, target)
@@ -105,7 +109,7 @@ def carried(caller: Gateway, line: str, body: object = None) -> Any:  # noqa: AN
     return reply.body
 
 
-def market() -> dict[str, Callable[[], Any]]:
+def market() -> dict[str, partial[Any]]:
     """Templates on offer, subscriptions of a partner's users, and what asks about them, by the name of a route."""
     admin = as_admin()
     made = carried(admin, "POST /admin/partner-api-keys", {**KEY, "rate_limits": LIMITS})
@@ -151,7 +155,7 @@ def play(rounds: int) -> dict[str, Asked]:
             return {name: _asked(ask, tape, rounds) for name, ask in routes.items()}
 
 
-def _asked(ask: Callable[[], Any], tape: Tape, rounds: int) -> Asked:
+def _asked(ask: partial[Any], tape: Tape, rounds: int) -> Asked:
     tape.record()
     first = ask()
     if first["statusCode"] >= 400:
@@ -164,7 +168,16 @@ def _asked(ask: Callable[[], Any], tape: Tape, rounds: int) -> Asked:
         ms.append((time.thread_time() - began) * 1000)
         if reply["statusCode"] != first["statusCode"]:
             raise Refused(reply)
-    return Asked(ms[WARM:], [name for name, _ in tape.noted])
+    texts = [json.dumps(each, default=str) for each in (ask.args[0], first, *(answer for _, answer in tape.noted))]
+    return Asked(ms[WARM:], [_bare_ms(texts) for _ in range(WARM + rounds)][WARM:], [name for name, _ in tape.noted])
+
+
+def _bare_ms(texts: Sequence[str]) -> float:
+    """Milliseconds of CPU that the standard library takes to read them and write them again."""
+    began = time.thread_time()
+    for text in texts:
+        json.dumps(json.loads(text))
+    return (time.thread_time() - began) * 1000
 
 
 def main(rounds: int) -> None:

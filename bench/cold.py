@@ -51,7 +51,7 @@ def finding(rounds: Sequence[Mapping[str, float]]) -> Finding:
     best = {name: min(each[name] for each in rounds) for name in (BASE, *HANDLERS)}
     ratios = {name: best[name] / best[BASE] for name in HANDLERS}
     peer = "`import boto3` and a client, ms"
-    figure = Figure("cold_start_ratio", max(ratios.values()), "times", at_most(1.5), peer, best[BASE])
+    figure = Figure("cold_start_ratio", max(ratios.values()), "times", at_most(1.4), peer, best[BASE])
     rows = [(name, show(best[name]), show(ratio)) for name, ratio in ratios.items()]
     shown = table(("handler", "ms of CPU", "times the baseline"), rows)
     return Finding([figure], HOW.format(rounds=ROUNDS).strip(), [shown])

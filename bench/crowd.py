@@ -87,9 +87,7 @@ def due_exit(boundary: datetime, entered: datetime, follows: str = "") -> Due:
     """The exit of what entered at another boundary, or of what an earlier exit left."""
     entry = due(entered)
     run = exit_id(boundary, entry.run_id, left=follows)
-    return entry.model_copy(
-        update={"run_id": run, "kind": Kind.EXIT, "boundary": boundary, "closes": entry.run_id}
-    )
+    return entry.model_copy(update={"run_id": run, "kind": Kind.EXIT, "boundary": boundary, "closes": entry.run_id})
 
 
 def decided_exit(exits: Due, entered: Decision) -> Decision:
@@ -135,6 +133,14 @@ def store(count: int, boundary: datetime, first: int = 0) -> Store:
         found.accounts[name] = _account(*name, boundary, ends)
         found.sessions[name] = Session(access_token=seat.user_id, client_id=name[1], expires_at=ends, api_key="bench")
     return found
+
+
+def enlarge(of: Store, multiplier: int) -> None:
+    """Let the first subscriber trade so many times the template."""
+    first = of.seats[0]
+    (allocation,) = first.allocations
+    larger = allocation.model_copy(update={"lot_multiplier": Decimal(multiplier)})
+    of.seats[0] = first._replace(allocations=(larger,))
 
 
 def decided(of: Store) -> Decision:

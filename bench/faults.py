@@ -9,17 +9,15 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
 
 from bench import crowd, processes
-from bench.faulty import FaultyBroker, Habits, Odds
+from bench.faulty import FaultyBroker, Habits
 from bench.figures import Figure, Finding, at_least, at_most, show, table
 from bench.referee import Played, Verdict, judged
 from bench.subject import Subject, Tell
@@ -70,10 +68,13 @@ MANGLED = 0.03
 ODD = 0.03
 """How many brokers print their books oddly all day, see `tests.misprints`."""
 
+LARGE, SLICED = 0.3, 84
+"""How many shards have an account that is cut into more orders than it may send in a second, and its multiplier."""
+
 DEAD = 0.01
 """How many accounts' tokens die in the minutes of the run."""
 
-TAGS = {"cut": lambda tag: tag[:10], "in capitals": str.upper, "dropped": lambda _: ""}
+TAGS: dict[str, Callable[[str], str]] = {"cut": lambda tag: tag[:10], "in capitals": str.upper, "dropped": lambda _: ""}
 EXPECTED = (PowerCut, Conflict, Fenced, BaseExceptionGroup)
 """How a worker may end early: gone, turned away, overtaken, or with a fault it leaves to the next."""
 
@@ -81,13 +82,17 @@ HOW = """\
 Shards of {subscribers} subscribers with an iron condor each enter and leave through the real worker (`services.shard`,
 `services.trader`, `services.gate`) in virtual time, on stores in memory; what an exit leaves open is tried again, three
 exits in all. {cut:.0%} of the workers lose their power at a call, a write or an answer drawn by chance and are started
-again, up to {attempts} times; one in ten is started a second time while it still works, {again:.0%} of the runs by their
-schedule, {halted:.0%} of the entries are halted. `bench/faulty.py` says what the broker does and how often, the table
-below what was drawn. Its answers take a log-normal time. `bench/referee.py` judges by what the broker really did: a
-duplicate is a second order with an intent's tag, a loss an intent without a last word or one whose word is wrong, silent
-a position that nobody was told of though it is open or not as stored, naked a sell that left before its strategy's buys
-were filled. `unknown`, `open` and `acknowledged` are no loss: they say that nobody knows, and that has to be told.
-Fills that are told after their cancellation are drawn for entries only: after the last exit nobody looks again.
+again, up to {attempts} times; one in ten is started a second time while it still works, {again:.0%} of the runs by
+their schedule, {halted:.0%} of the entries are halted. `bench/faulty.py` says what the broker does and how often, the
+table below what was drawn. Its answers take a log-normal time.
+
+`bench/referee.py` judges by what the broker really did. A duplicate is a second order with an intent's tag. A loss is
+an intent without a last word, or with a wrong one. Silent is a position that is open in the end, or not as stored, and
+that nobody was told of. Naked is a sell that left before its strategy's buys were filled, on the way in or out, early
+an order before its boundary, hasty one beyond the account's limits, unhalted one of an entry more than a second after
+a halt, reversed a leg of which more was closed than opened. `unknown`, `open` and `acknowledged` are no loss: they say
+that nobody knows, and that has to be told. Fills that are told after their cancellation are drawn for entries only:
+after the last exit nobody looks again.
 """
 
 
@@ -138,9 +143,7 @@ def finding(total: Tally) -> Finding:
         Figure("fault_sends", total.sends, "sends", at_least(SENDS)),
         *(Figure(f"fault_{name}", count, "times", at_most(0)) for name, count in total.verdict._asdict().items()),
     ]
-    how = HOW.format(
-        subscribers=SUBSCRIBERS, cut=CUT, attempts=ATTEMPTS, again=AGAIN, halted=HALTED
-    ).strip()
+    how = HOW.format(subscribers=SUBSCRIBERS, cut=CUT, attempts=ATTEMPTS, again=AGAIN, halted=HALTED).strip()
     became = table(("what became of an intent", "intents", "share"), _shares(total.states))
     drawn = table(("what was drawn", "times"), [row[:2] for row in _shares(total.drawn)])
     return Finding(figures, how, [f"{show(total.crashes)} workers lost their power.", drawn, became])
@@ -189,6 +192,8 @@ class Day:
         """Draw what the broker is like, and whether somebody halts it all."""
         self.broker = FaultyBroker(self.chance, habits=self._habits())
         self.entered = crowd.decided(self.store)
+        if self._happens("large account", LARGE):
+            crowd.enlarge(self.store, SLICED)
         if self._happens("halt", HALTED):
             at = T + timedelta(seconds=self.chance.uniform(-10, 10))
             self.halt = Halt(reason="drawn by chance", scope="platform", set_by="bench", set_at=at)
@@ -232,18 +237,18 @@ class Day:
 
     def _habits(self) -> Habits:
         (least, most), _ = self.chance.choices(LAGS, [often for _, often in LAGS])[0]
-        tag, prints = str, list
+        habits = Habits(self.chance.uniform(least, most))
         if self._happens("mangled tags", MANGLED):
-            tag = TAGS[self.chance.choice(sorted(TAGS))]
+            habits = habits._replace(tag=TAGS[self.chance.choice(sorted(TAGS))])
         if self._happens("odd book", ODD):
-            prints = self.chance.choice((*misprints.AS_GOOD, *misprints.SILENT))
+            habits = habits._replace(prints=self.chance.choice((*misprints.AS_GOOD, *misprints.SILENT)))
         self.drawn[f"book {least:g} to {most:g} s late"] += 1
         dying = {
             seat.allocations[0].client_id: (T + timedelta(seconds=self.chance.uniform(-30, 120))).timestamp()
             for seat in self.store.seats
             if self._happens("token that dies", DEAD)
         }
-        return Habits(self.chance.uniform(least, most), tag, prints, dying)
+        return habits._replace(token_dies_at=dying)
 
     def _happens(self, what: str, probability: float) -> bool:
         happens = self.chance.random() < probability

@@ -85,10 +85,12 @@ class Truth:
 
     @property
     def tag(self) -> str:
+        """The text of ours that it carries."""
         return self.fields["remarks"]
 
     @property
     def wanted(self) -> int:
+        """Units."""
         return int(self.fields["qty"])
 
     def filled(self, by: float = math.inf) -> int:
@@ -180,7 +182,7 @@ class FaultyBroker:
         return self._free_at - now
 
     def _happens(self, fault: str) -> bool:
-        happens = self._chance.random() < getattr(self.odds, fault)
+        happens: bool = self._chance.random() < getattr(self.odds, fault)
         self.drawn[fault] += happens
         return happens
 

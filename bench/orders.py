@@ -85,7 +85,7 @@ def finding(rounds: Mapping[str, Sequence[Speed]], looks: Counter[str]) -> Findi
     limit, sdk = speeds["limit"].per_cpu_second, speeds["sdk"].per_cpu_second
     peer = "kiteconnect, orders/CPU s"
     figures = [
-        Figure("orders_vs_sdk", over(rounds, "prepared", "sdk"), "times", at_least(20), peer, sdk),
+        Figure("orders_vs_sdk", over(rounds, "prepared", "sdk"), "times", at_least(25), peer, sdk),
         Figure(
             "orders_vs_socket_limit",
             over(rounds, "prepared", "limit"),
@@ -94,7 +94,7 @@ def finding(rounds: Mapping[str, Sequence[Speed]], looks: Counter[str]) -> Findi
             "asyncio socket, orders/CPU s",
             limit,
         ),
-        Figure("worker_vs_sdk", over(rounds, "worker", "sdk"), "times", None, peer, sdk),
+        Figure("worker_vs_sdk", over(rounds, "worker", "sdk"), "times", at_least(10), peer, sdk),
     ]
     rows = [
         (WAYS[way], show(speed.per_cpu_second), show(speed.per_second), show(over(rounds, way, "sdk")))
