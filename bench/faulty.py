@@ -103,10 +103,9 @@ class Truth:
         over = "CANCELED" if at >= self.cancelled_at else "OPEN"
         status = "REJECTED" if self.rejected else "COMPLETE" if filled == self.wanted else over
         return {
+            **self.fields,
             "norenordno": self.number,
-            "remarks": self.tag,
             "status": status,
-            "qty": self.fields["qty"],
             "fillshares": str(filled),
             "avgprc": self.fields["prc"],
             "rejreason": self.rejected,
@@ -235,7 +234,7 @@ class FaultyBroker:
         rows = [row | {"remarks": self._habits.tag(row["remarks"])} for row in rows]
         if self._happens("cut_book"):
             rows = [row for row in rows if self._chance.random() < 1 / 2]
-        if self._happens("misprint"):
+        if self._habits.prints is list and self._happens("misprint"):
             rows = self._chance.choice((*misprints.AS_GOOD, *misprints.SILENT))(rows)
         rows = self._habits.prints(rows)
         return _told((not self._happens("empty_book") and rows) or EMPTY)
