@@ -133,6 +133,21 @@ def test_an_order_that_may_stand_without_its_tag_is_not_one_that_never_arrived(m
     assert leave(store, broker).skipped == {"entry_not_settled": 1}
 
 
+@pytest.mark.parametrize("misprint", misprints.NAMELESS)
+def test_one_look_at_an_order_that_may_be_ours_is_enough_whatever_later_looks_leave_out(
+    misprint: misprints.Misprint,
+) -> None:
+    shown = [2, 2]
+
+    def cut(lines: list[Line]) -> list[Line]:
+        return misprint(lines)[: shown.pop() if shown else 1]
+
+    broker = FakeZebu(behave=lambda _, count: Behaviour(lose_answer=count == 2), prints=cut)
+
+    assert run(naked(a_store(1)), broker).counts == {"filled": 1, "unknown": 1}
+    assert not shown
+
+
 def test_tags_of_others_are_nobodys_remnants() -> None:
     others = [{"remarks": tag, "norenordno": f"X{n}", "actid": "C0"} for n, tag in enumerate(("ql", "QLTEST01", "zz"))]
     line = {"tsym": "OTHER", "trantype": "B", "qty": "130", "status": "COMPLETE", "fillshares": "130", "avgprc": "1"}

@@ -1,7 +1,7 @@
 """What a broker's book says of intents."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
 from quantleap.domain.broker import BookedOrder, OrderStatus, kept
@@ -40,9 +40,9 @@ class Book:
         """Whether an order of these is seen under another tag than it was given."""
         return any(order.tag.strip() != intent.tag for intent in intents for order in self.of(intent))
 
-    def may_hide(self, intent: Intent) -> bool:
-        """Whether an order without a tag of ours may be this one: the same contract, side and units."""
-        return any(_alike(order, intent) for order in self._spoilt)
+    def hidden(self, intents: Iterable[Intent]) -> set[str]:
+        """Which of these an order without a tag of ours may be, by intent id: the same contract, side and units."""
+        return {each.intent_id for each in intents if any(_alike(order, each) for order in self._spoilt)}
 
 
 def _remains(order: BookedOrder, intent: Intent) -> bool:
@@ -140,14 +140,14 @@ def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
     return ticket.with_intents(tuple(intents), settled=True)
 
 
-def without_lost(ticket: Ticket, book: Book) -> Ticket:
+def without_lost(ticket: Ticket, hidden: Container[str]) -> Ticket:
     """The ticket once its book can be believed: an order nobody could look up then never arrived."""
-    return ticket.with_intents(tuple(unless_lost(each, book) for each in ticket.intents), settled=ticket.settled)
+    return ticket.with_intents(tuple(unless_lost(each, hidden) for each in ticket.intents), settled=ticket.settled)
 
 
-def unless_lost(intent: Intent, book: Book) -> Intent:
+def unless_lost(intent: Intent, hidden: Container[str]) -> Intent:
     """The intent once its book can be believed: not sent, where nobody heard of it and nothing there may be it."""
-    lost = intent.state is State.UNKNOWN and intent.order_id is None and not book.may_hide(intent)
+    lost = intent.state is State.UNKNOWN and intent.order_id is None and intent.intent_id not in hidden
     return intent.became(State.NOT_SENT, reason="never_arrived") if lost else intent
 
 

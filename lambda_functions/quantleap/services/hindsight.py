@@ -78,6 +78,7 @@ async def _looked(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session
     channel, started_s = channel_of(desk, errand, tickets[0], session), asyncio.get_running_loop().time()
     rule = channel.broker.capability.book
     belief, watched_s = Belief(desk.timer, rule), started_s + rule.absent_after_s + LOOKS_TO_SPARE_S
+    hidden = set[str]()
     channel.prepare(())
     left_s = (errand.boundary - desk.timing.last_look - from_ns(desk.timer.now_ns())).total_seconds()
     try:
@@ -89,7 +90,7 @@ async def _looked(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session
                     if book is None:
                         continue
                     limit.reschedule(max(limit.when() or 0, watched_s))
-                    tickets = _seen(book, tickets, belief)
+                    tickets = _seen(book, tickets, belief, hidden)
                     if not booking.doubted(tickets):
                         break
                     await _take_back(channel, tickets)
@@ -105,10 +106,13 @@ async def _book(channel: Channel) -> Book | None:
         return None
 
 
-def _seen(book: Book, tickets: Sequence[Ticket], belief: Belief) -> Sequence[Ticket]:
+def _seen(book: Book, tickets: Sequence[Ticket], belief: Belief, hidden: set[str]) -> Sequence[Ticket]:
+    """Tickets after one more look, which adds to what is `hidden`: it may leave out what an earlier one showed."""
     seen = [booking.reread(ticket, book) for ticket in tickets]
-    believed = belief.holds(book, (intent for ticket in seen for intent in ticket.intents))
-    return [booking.without_lost(ticket, book) for ticket in seen] if believed else seen
+    intents = [intent for ticket in seen for intent in ticket.intents]
+    hidden |= book.hidden(intents)
+    believed = belief.holds(book, intents)
+    return [booking.without_lost(ticket, hidden) for ticket in seen] if believed else seen
 
 
 async def _take_back(channel: Channel, tickets: Iterable[Ticket]) -> None:

@@ -51,7 +51,8 @@ class Trader:
     Buys are hedges on the way in, buybacks when it `closes`; either way the sells of a strategy wait for its buys.
     `lookout` says at any moment why no further order may leave. `opens_ns` is when the broker admits its first order,
     `begins_within_ns` how long after that it may still leave, `ends_ns` when all has to be over. One that
-    `asks_positions` sends no more of what is intraday than the account still holds.
+    `asks_positions` sends no more of what is intraday than the account still holds. `hidden` are orders that any look
+    may have shown without their tags: a later one may leave out what an earlier one showed.
     """
 
     ticket: Ticket
@@ -66,6 +67,7 @@ class Trader:
     asks_positions: bool = False
     of_another_day: bool = False
     intents: dict[str, Intent] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Whatever was stored before is where it begins."""
@@ -238,7 +240,7 @@ class Trader:
                     await asyncio.sleep(wait)
                     book = await self._adopt()
                     if book is not None and belief.holds(book, self.intents.values()):
-                        self.intents = {name: unless_lost(each, book) for name, each in self.intents.items()}
+                        self.intents = {name: unless_lost(each, self.hidden) for name, each in self.intents.items()}
                         return
 
     def _explain(self) -> None:
@@ -311,12 +313,12 @@ class Trader:
         book = await self._adopt()
         if book is None or (self.pending and not belief.holds(book, self.intents.values())):
             return False
-        await self._hold_back_what_may_be_there(book)
+        await self._hold_back_what_may_be_there()
         return True
 
-    async def _hold_back_what_may_be_there(self, book: Book) -> None:
+    async def _hold_back_what_may_be_there(self) -> None:
         """An order that stands in the book without its tag may be one that is still to be placed: nobody can tell."""
-        hidden = [intent for intent in self.pending if book.may_hide(intent)]
+        hidden = [intent for intent in self.pending if intent.intent_id in self.hidden]
         for intent in hidden:
             self._note(intent, State.UNKNOWN, reason=SPOILT, doubted=True)
         if hidden:
@@ -334,6 +336,7 @@ class Trader:
         if self.asks_positions:
             self.intents = {name: square_off.as_placed(each, booked) for name, each in self.intents.items()}
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
+        self.hidden |= booked.hidden(self.intents.values())
         if booked.spoils(self.intents.values()):
             await self.lookout.tags.take_out(self.ticket.venue)
         return booked

@@ -183,10 +183,10 @@ def test_after_a_crash_an_order_whose_tag_is_spoilt_is_known_or_held_for_possibl
 
     book = Book(desk.book())
 
-    assert book.may_hide(sent)
+    assert book.hidden([sent])
     assert bool(book.of(sent)) is (misprint != "tags_dropped")
-    assert not book.may_hide(sent.model_copy(update={"side": Side.SELL}))
-    assert not book.may_hide(sent.model_copy(update={"quantity": sent.quantity * 2}))
+    assert not book.hidden([sent.model_copy(update={"side": Side.SELL})])
+    assert not book.hidden([sent.model_copy(update={"quantity": sent.quantity * 2})])
 
 
 def test_a_filled_order_without_units_is_looked_at_again(desk: Desk) -> None:
