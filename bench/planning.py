@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +45,11 @@ def measure(tell: Tell) -> Finding:
     for number in range(1, ROUNDS + 1):
         tell(f"round {number} of {ROUNDS}")
         runs += processes.results("bench.planning", SUBSCRIBERS)
+    return finding(runs)
+
+
+def finding(runs: Sequence[Any]) -> Finding:
+    """What the rounds come to, beside their bare JSON."""
     stages = {name: median([run["stages"][name] for run in runs]) for name in runs[0]["stages"]}
     seconds, megabytes, bare = (median([run[name] for run in runs]) for name in ("seconds", "megabytes", "bare_s"))
     ratio = median([run["seconds"] / run["bare_s"] for run in runs])

@@ -94,7 +94,7 @@ def _lost(intent: Intent, ticket: Ticket, units: Mapping[str, int], by_tag: Mapp
 
 
 def _silent(played: Played, units: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    """Tickets that nobody was told of: stored otherwise than it is, or the last one of what is still open."""
+    """Tickets that nobody was told of: stored otherwise than it is, or the last that traded what is still open."""
     told = {
         (each.data["run_id"], each.data["subscription_id"])
         for each in played.told
@@ -105,7 +105,8 @@ def _silent(played: Played, units: Mapping[str, int]) -> Iterator[tuple[str, str
         by_subscription[ticket.subscription_id].append(ticket)
     for subscription, tickets in by_subscription.items():
         wrong = {each.run_id for each in tickets if any(i.filled_quantity != units[i.tag] for i in each.intents)}
-        last = {tickets[-1].run_id} if any(_net(tickets, units).values()) else set[str]()
+        traded = [each for each in tickets if each.intents]
+        last = {(traded or tickets)[-1].run_id} if any(_net(tickets, units).values()) else set[str]()
         yield from ((run, subscription) for run in wrong | last if (run, subscription) not in told)
 
 

@@ -266,13 +266,27 @@ def test_the_time_of_a_list_is_told_beside_that_of_its_bare_json() -> None:
     assert found["master_lookup_vs_bare"].value == pytest.approx(1.5)
 
 
+def test_the_time_of_a_plan_is_told_beside_that_of_its_bare_json() -> None:
+    runs = [{"seconds": 9.0, "megabytes": 200, "bare_s": 3.0, "stages": {"plan": 9.0}}]
+
+    found = {figure.name: figure.value for figure in planning.finding(runs).figures}
+
+    assert (found["plan_vs_bare_json"], found["plan_100k_s"]) == (3, 9)
+
+
 def test_an_absolute_time_of_this_machine_has_no_target() -> None:
     """It would be reached here and missed there; 0 is the same everywhere."""
-    page = record.PAGE.read_text()
-    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
-    timed = [row for row in rows if row[2].strip() in {"s", "ms", "µs"} and row[5].strip() not in {"", ">= 0"}]
+    found = [
+        dispatch.finding([[dispatch.Round(1, 1, 1, 1)]]),
+        masters.finding([{"load": 1, "lookup": 1, "bare_load": 1, "bare_lookup": 1, "bytes": 1}]),
+        planning.finding([{"seconds": 9.0, "megabytes": 200, "bare_s": 3.0, "stages": {}}]),
+        api.finding(*[{name: [[1.0]] for name in api.ROUTES}] * 2, {name: ["GetItem"] for name in api.ROUTES}),
+        cold.finding([dict.fromkeys(("", *cold.HANDLERS), 100.0)]),
+    ]
 
-    assert [row[0].strip() for row in timed] == []
+    timed = [each for every in found for each in every.figures if each.unit in {"s", "ms", "µs"} and each.target]
+
+    assert [each.name for each in timed] == ["boundary_earliest_ms"]
 
 
 def test_with_everything_going_wrong_a_desk_has_nothing_to_complain_of() -> None:

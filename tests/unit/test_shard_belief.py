@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from quantleap.services.gate import NS
 from quantleap.services.shard import serve
 from quantleap.services.trader import RECOVERED_WITHIN_S
 from tests.builders import an_intent
-from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive
+from tests.engine import Behaviour, FakeZebu, Line, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
 from tests.unit.test_shard_exits import EXIT, after_entry, leave
 from tests.unit.test_shard_late_fills import TICKET, doubted, naked, turned_round
@@ -204,3 +205,23 @@ def test_todays_book_says_nothing_of_yesterdays_orders() -> None:
     tomorrow(store, broker, run_id=EXIT_OF_TOMORROW, closes=an_errand().run_id, boundary=T + DAY)
 
     assert store.tickets[TICKET].skipped == "entry_not_settled"
+
+
+def test_a_book_that_was_believed_is_read_again_before_anything_is_sent_after_others_were_waited_for() -> None:
+    """The first account's book shows the dead worker's order late; the second's is never the same twice."""
+    store, broker = a_store(2), FakeZebu()
+    assert not survive(lambda: serve(a_desk(store, broker, Power(40)), an_errand()), WARM)
+    assert [order["actid"] for order in broker.orders] == ["C0", "C1"]
+    looks = count()
+
+    def late(lines: list[Line]) -> list[Line]:
+        if lines and lines[0]["actid"] == "C1":
+            return lines if next(looks) % 2 else []
+        return lines if broker.reads[-1] > T + timedelta(seconds=13) else []
+
+    broker.prints = late
+
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
+
+    assert set(Counter(order["remarks"] for order in broker.orders).values()) == {1}
+    assert set(states(store.tickets[TICKET])) == {State.FILLED, State.NOT_SENT}

@@ -6,7 +6,7 @@ and whoever takes over reads the brokers' books before it sends what is missing.
 
 import asyncio
 import gc
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -231,12 +231,13 @@ def _day(moment: datetime) -> date:
 async def _recover(desk: Desk, traders: Sequence[Trader], armed_until: datetime) -> None:
     """Wait until the worker before us can have nothing on its way any more, then learn what it placed."""
     await desk.timer.until(to_ns(armed_until + SETTLE))
-    await asyncio.gather(*map(_recover_one, traders))
+    for step in (Trader.recover, Trader.confirm):
+        await asyncio.gather(*(_one(trader, step) for trader in traders))
 
 
-async def _recover_one(trader: Trader) -> None:
+async def _one(trader: Trader, step: Callable[[Trader], Awaitable[None]]) -> None:
     with _ending(trader, State.UNKNOWN):
-        await trader.recover()
+        await step(trader)
 
 
 def _ending(trader: Trader, state: State = State.NOT_SENT) -> Spared:

@@ -300,6 +300,12 @@ class Trader:
                         return
         self.give_up(UNREADABLE, State.UNKNOWN)
 
+    async def confirm(self) -> None:
+        """Look once more, for others were waited for since; a book in which an order turns up only now is too late."""
+        pending = self.pending
+        if pending and await self.read_book() and len(self.pending) < len(pending):
+            self.give_up(UNREADABLE, State.UNKNOWN)
+
     def _count_sent(self) -> None:
         """What left before counts in the account's pace; when it left in the run nobody knows."""
         sent = sum(intent.sent for intent in self.intents.values())
