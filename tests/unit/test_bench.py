@@ -276,11 +276,12 @@ def test_the_time_of_a_plan_is_told_beside_that_of_its_bare_json() -> None:
 
 def test_an_absolute_time_of_this_machine_has_no_target() -> None:
     """It would be reached here and missed there; 0 is the same everywhere."""
+    ms = {name: [[1.0]] for name in api.ROUTES}
     found = [
         dispatch.finding([[dispatch.Round(1, 1, 1, 1)]]),
         masters.finding([{"load": 1, "lookup": 1, "bare_load": 1, "bare_lookup": 1, "bytes": 1}]),
         planning.finding([{"seconds": 9.0, "megabytes": 200, "bare_s": 3.0, "stages": {}}]),
-        api.finding(*[{name: [[1.0]] for name in api.ROUTES}] * 2, {name: ["GetItem"] for name in api.ROUTES}),
+        api.finding(ms, ms, {name: ["GetItem"] for name in api.ROUTES}),
         cold.finding([dict.fromkeys(("", *cold.HANDLERS), 100.0)]),
     ]
 
