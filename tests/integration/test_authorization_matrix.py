@@ -18,7 +18,7 @@ from tests.integration.gateway import Answer, answer, find
 from tests.integration.promised import hold
 from tests.integration.world import EMAIL, FrontDoor, World, a_key, a_stage, build, claims, headers
 
-ANYWHERE: Mapping[str, str] = {"scope": "platform", "number": "1"}
+ANYWHERE: Mapping[str, str] = {"scope": "platform", "number": "1", "kind": "lot-sizes"}
 """Parts of the path that are nobody's."""
 
 THEIRS = ("client_id", "subscription_id", "run_id", "user_id")

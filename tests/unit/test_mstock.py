@@ -187,7 +187,7 @@ def test_no_orders_and_no_positions_may_be_null(nothing: object) -> None:
         ("Intraday", Product.INTRADAY),
         ("NRML", Product.CARRY),
         ("CARRYFORWARD", Product.CARRY),
-        ("", None),
+        ("", Product.INTRADAY),
         ("CNC", None),
     ],
 )
