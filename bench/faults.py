@@ -59,8 +59,12 @@ AGAIN = 0.05
 HALTED = 0.05
 """How many entries are halted, some seconds before or after their boundary."""
 
-LAGS = (((0.0, 0.0), 0.7), ((0.0, 0.9), 0.2), ((0.9, 4.0), 0.07), ((4.0, 12.0), 0.03))
-"""How far a broker's book lags, in seconds, and how often."""
+LAGS = (((0.0, 0.0), 0.7), ((0.0, 0.9), 0.2), ((0.9, 4.0), 0.07), ((4.0, 10.0), 0.03))
+"""How far a broker's book lags, in seconds, and how often; what is taken for its lag is 4 s, and 8 s for absence.
+
+One that shows nothing of a dead worker's orders for more than the 11 s of a takeover is like one that never got them:
+they are sent again, and told. `docs/internal-docs/execution.md` says so; it is not drawn.
+"""
 
 MANGLED = 0.03
 """How many brokers do not keep tags as they are: cut to ten characters, in capitals, or not at all."""
@@ -92,7 +96,8 @@ that nobody was told of. Naked is a sell that left before its strategy's buys we
 an order before its boundary, hasty one beyond the account's limits, unhalted one of an entry more than a second after
 a halt, reversed a leg of which more was closed than opened. `unknown`, `open` and `acknowledged` are no loss: they say
 that nobody knows, and that has to be told. Fills that are told after their cancellation are drawn for entries only:
-after the last exit nobody looks again.
+after the last exit nobody looks again. Books lag up to 10 s. One that shows nothing of a dead worker's orders for more
+than the 11 s that a takeover waits is not drawn: nothing tells it from one that never got them, so they are sent again.
 """
 
 

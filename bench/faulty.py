@@ -217,7 +217,7 @@ class FaultyBroker:
         if order.rejected or self._happens("rest"):
             return
         at, late = order.arrived_at, order.arrived_at + self._chance.uniform(0, LONGEST_REST_S)
-        if self._happens("partly"):
+        if order.wanted > 1 and self._happens("partly"):
             part = self._chance.randrange(1, order.wanted)
             order.fills = [(at, part)]
             if self._chance.random() < 1 / 2:

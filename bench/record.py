@@ -12,9 +12,9 @@ PAGE = Path("docs/benchmarks.md")
 INTRODUCTION = """\
 # Benchmarks
 
-Made by `make bench`, which measures everything anew, and writes this page and `.local/bench.json`. Percentiles and
-ratios say more than absolute times: the broker, the peers and whatever else runs share the machine with what is
-measured. Where a figure has a peer, both were measured in the same run. Measured on {machine}.
+Made by `make bench`, which measures everything anew, and writes this page and `.local/bench.json`. Absolute times do
+not travel: they are this machine's, beside whatever else ran, and have no target. What has one is a count or a ratio to
+a yardstick of its own kind (the peer), measured in the same run. Measured on {machine}.
 """
 
 HEAD = ("figure", "value", "unit", "peer", "peer's value", "target", "reached")
