@@ -1,7 +1,6 @@
 """The referee sees each thing that a desk would complain of, and nothing else."""
 
 import random
-from datetime import timedelta
 
 import pytest
 
@@ -13,7 +12,8 @@ from quantleap.domain import planning, telling
 from quantleap.domain.events import EventType, Happening
 from quantleap.domain.execution import Intent, State, Ticket
 from quantleap.domain.trading import Side
-from quantleap.services import gate, lookout, shard
+from quantleap.services import lookout
+from quantleap.services.belief import Belief
 from quantleap.services.channel import Channel
 from quantleap.services.trader import Trader
 from tests.engine import T, VirtualTimer, an_errand
@@ -201,11 +201,8 @@ def found(name: str, worlds: int = 200) -> bool:
     return any(getattr(faults.world(random.Random(seed)).verdict, name) for seed in range(worlds))
 
 
-@pytest.mark.parametrize("settle", [timedelta(0), -gate.ARMED_FOR], ids=["orders", "the lease"])
-def test_an_engine_that_does_not_wait_for_what_its_predecessor_may_have_sent_is_found(
-    monkeypatch: pytest.MonkeyPatch, settle: timedelta
-) -> None:
-    monkeypatch.setattr(shard, "SETTLE", settle)
+def test_an_engine_that_believes_the_first_book_it_sees_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Belief, "holds", lambda *_: True)
 
     assert found("duplicates")
 
