@@ -112,7 +112,7 @@ def test_an_order_turned_away_and_sent_again_without_an_answer_is_waited_for() -
     def at_first_too_fast(_order: dict[str, str], count: int) -> Behaviour:
         return Behaviour(refusal="Rate limit exceeded") if count == 1 else Behaviour(lose_answer=count == 2)
 
-    store, looks = naked(a_store(1)), list[int]()
+    store, looks = a_store(1), list[int]()
     broker = FakeZebu(behave=at_first_too_fast)
 
     def late(lines: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -121,7 +121,7 @@ def test_an_order_turned_away_and_sent_again_without_an_answer_is_waited_for() -
 
     broker.prints = late
 
-    assert run(store, broker).counts == {"filled": 2}
+    assert run(store, broker).counts == {"filled": 4}
     assert {each.reason for each in store.tickets[TICKET].intents} == {None}
 
 
