@@ -17,6 +17,7 @@ def environment(stage: Stage, *, table: str, plans: str, client: str, vault_key:
         "SIMULATED_BROKER_URL": stage.simulated_broker_url,
         "MARKET_FEED_URL": stage.feed_url,
         "APP_URL": stage.app_url,
+        "REDIRECT_URLS": " ".join(stage.redirect_urls),
         "MARKET_HOURS": stage.market_hours,
         "WARM_LEAD_S": str(stage.warm_lead_s),
         "LAST_LOOK_LEAD_S": str(stage.last_look_lead_s),

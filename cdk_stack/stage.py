@@ -45,6 +45,7 @@ class Stage(BaseModel, frozen=True, extra="forbid"):
     simulated_broker_url: Url | None = None
     market_feed_url: Url | None = None
     app_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
+    redirect_urls: tuple[Annotated[str, Field(pattern=r"^https://[^\s/?#*]+/[^\s#*]*$")], ...] = ()
     market_hours: Literal["exchange", "always"]
     keep_data: bool
     fixed_addresses: Annotated[int, Field(ge=0, le=MOST_ADDRESSES)] = 0

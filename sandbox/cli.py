@@ -49,6 +49,7 @@ def key(
     per_minute: Annotated[int, typer.Option(help="Requests a minute.")] = 60,
     permission: Annotated[list[str] | None, typer.Option(help="What it may do; all, if none is named.")] = None,
     address: Annotated[list[str] | None, typer.Option(help="Where it may be used; anywhere, if none is named.")] = None,
+    redirect: Annotated[list[str] | None, typer.Option(help="Where logins may return to, if not as usual.")] = None,
 ) -> None:
     """Issue a test key of the partner, to try limits, permissions and address lists with."""
     with _one_line_on_trouble():
@@ -56,6 +57,7 @@ def key(
         wanted: dict[str, object] = {"rate_limits": {"requests_per_minute": per_minute}}
         wanted |= {"permissions": permission} if permission else {}
         wanted |= {"allowed_ips": address} if address else {}
+        wanted |= {"redirect_urls": redirect} if redirect else {}
         made = create_partner_key(as_person(record.base_url, record.admin.token), **wanted)
         typer.echo(f"KEY={made.api_key}\nSECRET={made.api_secret}")
 

@@ -30,6 +30,9 @@ ZEBU = Tenant("zebu", Environment.TEST)
 OTHERS = Tenant("acme", Environment.TEST)
 ASHA = "usr_0000000000000000asha"
 ASHAS_MAIL = "asha@example.com"
+RETURN_TO = "https://portal.example/back"
+"""Where logins through the usual key may return to."""
+
 TEMPLATE = "bsk_condor0000000000"
 
 
@@ -101,6 +104,7 @@ def a_key(**changes: Any) -> PartnerKey:
         api_key_id="key_zebu",
         api_key="pk_zebu_test_" + "k" * 32,
         secret_hash="hash of sk_zebu_test_" + "s" * 48,
+        redirect_urls=(RETURN_TO,),
         created_by="admin",
         created_at=NINE_TWENTY,
     )

@@ -12,7 +12,7 @@ from sandbox.client import Client, as_partner, as_person, sign_in
 from sandbox.demo.findings import Seen, complaints
 from sandbox.demo.teller import Teller, boundary_of
 from sandbox.platform.record import PartnerKey, Record
-from sandbox.platform.seed import PARTNER
+from sandbox.platform.seed import PARTNER, RETURN_TO
 from sandbox.platform.templates import IRON_CONDOR, PAID
 from sandbox.problem import Problem
 
@@ -20,7 +20,6 @@ MULTIPLIER = 2
 PATIENCE_S = 45.0
 POLL_S = 0.4
 EXECUTIONS = "/partner/executions"
-RETURN_TO = "https://portal.example/back"
 
 
 class Journey:

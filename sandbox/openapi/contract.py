@@ -40,6 +40,7 @@ def _subject(name: str, tag: str, promises: Mapping[str, Promise]) -> Mapping[st
 
 _LINK = ("client_id_taken", "conflict", "vault_unavailable")
 _REMOVE = ("broker_account_in_use", "conflict", "vault_unavailable")
+_INITIATE = ("redirect_url_not_registered", "vault_unavailable")
 _CALLBACK = ("oauth_state_invalid", "broker_login_refused", "conflict", "broker_unavailable", "vault_unavailable")
 _SUBSCRIBE = (
     "not_found",
@@ -90,7 +91,7 @@ PROMISES: Mapping[str, tuple[str, Promise]] = {
                 "removeBrokerAccount", accounts.RemovedAccount, *_REMOVE
             ),
             "POST /partner/broker-accounts/{client_id}/oauth/initiate": _ok(
-                "beginLogin", accounts.LoginBegun, "vault_unavailable"
+                "beginLogin", accounts.LoginBegun, *_INITIATE
             ),
             "POST /partner/broker-accounts/{client_id}/oauth/callback": _ok(
                 "finishLogin", accounts.LoggedIn, *_CALLBACK
@@ -144,7 +145,7 @@ PROMISES: Mapping[str, tuple[str, Promise]] = {
                 "removeOwnBrokerAccount", accounts.RemovedAccount, *_REMOVE
             ),
             "POST /user/broker-accounts/{client_id}/oauth/initiate": _ok(
-                "beginOwnLogin", accounts.LoginBegun, "vault_unavailable"
+                "beginOwnLogin", accounts.LoginBegun, *_INITIATE
             ),
             "POST /user/broker-accounts/{client_id}/oauth/callback": _ok(
                 "finishOwnLogin", accounts.LoggedIn, *_CALLBACK

@@ -11,11 +11,22 @@ from sandbox.problem import Problem
 
 ADMIN = Person("admin@quantleap.test", "")
 USER = Person("user@quantleap.test", "")
+RETURN_TO = "https://portal.example/back"
+"""Where the demo's and the end-to-end tests' logins return to."""
+
+REDIRECT_URLS = (
+    RETURN_TO,
+    "https://portal.example.com/algo/callback",
+    "http://localhost:3000/callback",
+)
+"""Where logins may return to: the demo's address, the integration guide's, and a portal on this machine."""
+
 PARTNER = {
     "partner_id": "zebu",
     "partner_name": "Zebu",
     "broker_id": "zebu",
     "environment": "test",
+    "redirect_urls": REDIRECT_URLS,
     "rate_limits": {"requests_per_minute": 6000, "requests_per_day": 1_000_000},
 }
 """A sandbox is there to be played with, so its key may ask often."""

@@ -167,7 +167,8 @@ class Story:
 
     def _issue(self, **changes: object) -> Mapping[str, str]:
         """A new key of the story's partner, as the headers of a request."""
-        draft = {"partner_id": self._partner_id, "partner_name": "Zebu", "broker_id": "zebu"}
+        firm = {"partner_id": self._partner_id, "partner_name": "Zebu", "broker_id": "zebu"}
+        draft = {**firm, "redirect_urls": [RETURN_TO]}
         made = self._admin.post("/admin/partner-api-keys", draft | changes).expect(201)
         return {"Authorization": f"Bearer {made['api_key']}", "X-Partner-Secret": made["api_secret"]}
 

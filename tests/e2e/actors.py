@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sandbox.browser import log_in
 from sandbox.client import Client, Reply, as_partner
-from sandbox.platform.seed import create_basket, create_partner_key
+from sandbox.platform.seed import RETURN_TO, create_basket, create_partner_key
 from sandbox.platform.templates import FREE, IRON_CONDOR
 from tests.e2e.platform import Platform
 
@@ -43,7 +43,7 @@ class User:
 
     def begin_login(self) -> Mapping[str, Any]:
         """Start a login; the answer holds the page's address and the state."""
-        start = {"user_email": self.email, "redirect_url": "https://portal.example/back"}
+        start = {"user_email": self.email, "redirect_url": RETURN_TO}
         begun: Mapping[str, Any] = self.partner.post(self._oauth("initiate"), start).expect(200)
         return begun
 

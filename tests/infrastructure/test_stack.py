@@ -93,6 +93,12 @@ class TestRealMoney:
         leads = ("WARM_LEAD_S", "LAST_LOOK_LEAD_S", "MAX_LATENESS_S", "SHARD_SIZE")
         assert [told[name] for name in leads] == ["30", "3", "3", "250"]
 
+    def test_tells_where_logins_of_ones_own_may_return_to(self, dev: Template, prod: Template) -> None:
+        pages = {stage: {each["REDIRECT_URLS"] for each in _environments(stage)} for stage in (dev, prod)}
+
+        assert pages[dev] == {"https://app-dev.quantleap.in/auth/broker/callback"}
+        assert pages[prod] == {"https://app.quantleap.in/auth/broker/callback"}
+
 
 class TestProduction:
     def test_keeps_its_data_when_the_stack_goes(self, dev: Template, prod: Template) -> None:

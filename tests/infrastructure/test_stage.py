@@ -81,6 +81,8 @@ def test_names_and_secrets_carry_project_and_stage() -> None:
         (_changed("prod") | {"platform": "local"}, "the local platform has no fixed_addresses"),
         (_changed("dev", fixed_addresses=1), "over https on port 443 only"),
         (_changed("prod", market_feed_url="https://feed.example.com:8443"), "over https on port 443 only"),
+        (_changed("dev", redirect_urls=["http://app.example/back"]), "redirect_urls.0: "),
+        (_changed("dev", redirect_urls=["https://*.example/back"]), "redirect_urls.0: "),
         (_changed("dev", colour="red"), "colour: Extra inputs"),
         (CONTEXT | {"project": "Not A Name"}, "project: "),
         (CONTEXT | {"credential_vault": "shoebox"}, "credential_vault: .*'secrets_manager' or 'kms_envelope'"),

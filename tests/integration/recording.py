@@ -21,6 +21,7 @@ from tests.integration.world import (
     CLIENT,
     EMAIL,
     MANY,
+    RETURN_TO,
     FrontDoor,
     World,
     a_key,
@@ -105,7 +106,8 @@ def _partner(world: World, login: Login) -> None:
     for line in ("me", "brokers", "marketplace/templates", f"marketplace/templates/{world.template_id}"):
         ask(f"GET /partner/{line}")
     ask("POST /partner/broker-accounts", {"user_email": EMAIL, "user_name": "Asha Rao", **ACCOUNT})
-    state = ask(f"POST {account}/oauth/initiate", {"user_email": EMAIL}).body["state"]
+    ask(f"POST {account}/oauth/initiate", {"user_email": EMAIL, "redirect_url": f"{RETURN_TO}/"})
+    state = ask(f"POST {account}/oauth/initiate", {"user_email": EMAIL, "redirect_url": RETURN_TO}).body["state"]
     back = {"user_email": EMAIL, "request_token": "mock_token_12345", "state": state}
     ask(f"POST {account}/oauth/callback", back)
     ask(f"POST {account}/oauth/callback", back)

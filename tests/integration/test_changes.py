@@ -223,6 +223,15 @@ def test_somebody_links_logs_in_to_and_removes_their_own_account(
     assert asha("GET /user/broker-accounts").body["count"] == 0
 
 
+def test_somebodys_own_login_returns_to_our_page_or_in_the_sandbox_to_their_machine(asha: Gateway) -> None:
+    begin = "POST /user/broker-accounts/ZEBU123/oauth/initiate"
+
+    for good in ("https://app-dev.quantleap.in/auth/broker/callback", "http://localhost:3000/back"):
+        assert asha(begin, {"redirect_url": good}).status == 200
+    for bad in ("https://app-dev.quantleap.in/auth/broker/callback/", "https://portal.example/back"):
+        refused(asha(begin, {"redirect_url": bad}), 400, "redirect_url_not_registered")
+
+
 def test_nobody_reaches_what_another_owns(asha: Gateway, partner: Gateway, path: str, template: str) -> None:
     mine = asha(f"POST /marketplace/subscribe/{template}", {"broker_client_id": "ZEBU123"}).body["subscription_id"]
     ravi = as_user("ravi")

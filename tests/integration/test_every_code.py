@@ -132,6 +132,12 @@ def oauth_state_invalid(world: World) -> Answer:
 
 
 @case
+def redirect_url_not_registered(world: World) -> Answer:
+    begin = "POST /partner/broker-accounts/ZEBU123/oauth/initiate"
+    return world.linked()(begin, {**USER, "redirect_url": "https://elsewhere.example/back"})
+
+
+@case
 def invalid_credentials(world: World) -> Answer:
     stranger = Remembering()
     stranger.remembered = {"api_key_id": "key_nobodys"}

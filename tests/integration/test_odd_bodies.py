@@ -46,6 +46,7 @@ FULL_KEY = {
     "revenue_share": {"platform_percentage": 70, "partner_percentage": 30},
     "branding": {"custom_logo_url": "https://zebu.example/logo.png"},
     "allowed_ips": ["203.0.113.10"],
+    "redirect_urls": ["https://zebu.example/back"],
     "expires_at": "2099-01-01T00:00:00Z",
 }
 FULL_BASKET = {**BASKET, "description": "words", "stop_loss": 15, "target": 30}

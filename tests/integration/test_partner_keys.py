@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from quantleap.runtime import wiring
-from tests.builders import Clock
+from tests.builders import RETURN_TO, Clock
 from tests.integration.gateway import Gateway, Remembering, answer, as_admin, as_partner
-from tests.integration.test_api import KEY, new_partner, refused
+from tests.integration.test_api import ACCOUNT, KEY, USER, new_partner, refused
 
 KEYS = "/admin/partner-api-keys"
 ME = "GET /partner/me"
@@ -42,6 +42,26 @@ def test_a_change_counts_from_the_next_request_on(admin: Gateway, partner: Gatew
     assert (changed.status, changed.body["rate_limits"]["requests_per_day"]) == (200, 10_000)
     refused(partner("GET /partner/marketplace/templates"), 403, "permission_denied")
     assert partner("GET /partner/subscriptions").headers["X-RateLimit-Limit"] == "5"
+
+
+def test_where_logins_return_to_is_shown_and_changed_at_once(admin: Gateway, partner: Gateway, path: str) -> None:
+    partner("POST /partner/broker-accounts", ACCOUNT)
+    other = "https://other.example/back"
+    begin = ("POST /partner/broker-accounts/ZEBU123/oauth/initiate", {**USER, "redirect_url": other})
+    refused(partner(*begin), 400, "redirect_url_not_registered")
+
+    changed = admin(f"PUT {path}", {"redirect_urls": [other]})
+
+    shown = [answer.body["redirect_urls"] for answer in (changed, admin(f"GET {path}"), partner(ME))]
+    assert shown == [[other]] * 3
+    assert partner(*begin).status == 200
+    refused(partner(begin[0], {**USER, "redirect_url": RETURN_TO}), 400, "redirect_url_not_registered")
+
+
+def test_a_new_key_has_no_address_of_its_own(admin: Gateway) -> None:
+    made = admin(f"POST {KEYS}", {name: value for name, value in KEY.items() if name != "redirect_urls"})
+
+    assert (made.status, made.body["redirect_urls"]) == (201, [])
 
 
 def test_addresses_are_changed_at_once(admin: Gateway, partner: Gateway, path: str) -> None:

@@ -13,6 +13,7 @@ from quantleap.domain.basket import MarketplaceConfig
 from quantleap.domain.errors import AlreadySubscribed, Conflict, NotFound
 from quantleap.domain.execution import Scheduled, Seat
 from quantleap.domain.ids import user_id
+from quantleap.domain.partner import PartnerKeyChange
 from quantleap.domain.subscription import Action, Status, Subscription, SubscriptionFilter
 from tests.builders import (
     ASHA,
@@ -52,6 +53,19 @@ def test_a_partner_key_comes_back_as_it_was(stores: Stores) -> None:
     stores.keys.add(key)
 
     assert stores.keys.get(key.api_key_id) == key
+
+
+def test_a_partner_key_from_before_redirect_urls_can_be_read_and_changed(stores: Stores) -> None:
+    old = a_key(redirect_urls=None)
+    stores.keys.add(old)
+
+    assert stores.keys.get(old.api_key_id).redirect_urls is None
+
+    stores.keys.save(old.changed(PartnerKeyChange(partner_name="Zebu")))
+    assert stores.keys.get(old.api_key_id).redirect_urls is None
+
+    stores.keys.save(stores.keys.get(old.api_key_id).changed(PartnerKeyChange(redirect_urls=())))
+    assert stores.keys.get(old.api_key_id).redirect_urls == ()
 
 
 def test_a_partner_key_is_not_overwritten_by_somebody_who_read_it_earlier(stores: Stores) -> None:

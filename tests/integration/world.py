@@ -27,11 +27,13 @@ from tests.integration.gateway import Answer, Gateway, find
 from tests.integration.promised import hold
 
 MANY = {"requests_per_minute": 6000, "requests_per_day": 10_000_000}
+RETURN_TO = "https://portal.example.com/algo/callback"
 KEY = {
     "partner_id": "zebu",
     "partner_name": "Zebu Share and Wealth",
     "broker_id": "zebu",
     "environment": "test",
+    "redirect_urls": [RETURN_TO],
     "rate_limits": MANY,
 }
 EMAIL = "asha@example.com"

@@ -9,7 +9,15 @@ from quantleap.adapters.brokers.mstock import MStock
 from quantleap.adapters.brokers.upstox import Upstox
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.adapters.brokers.zerodha import Zerodha
-from quantleap.domain.account import BrokerAccount, LoginCallback, LoginStart, Session, valid_until_text
+from quantleap.domain.account import (
+    BrokerAccount,
+    LoginCallback,
+    LoginStart,
+    OwnBrokerAccount,
+    Person,
+    Session,
+    valid_until_text,
+)
 from quantleap.domain.broker import (
     AddressNotAllowed,
     Broker,
@@ -26,8 +34,9 @@ from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, InvalidRequest, LoginRefused, NotFound, Unavailable
 from quantleap.domain.events import EventType, Happening
 from quantleap.domain.model import parse
+from quantleap.domain.partner import PLATFORM, Environment, Tenant
 from quantleap.services import broker_accounts
-from tests.builders import ASHAS_MAIL, NINE_TWENTY, a_key
+from tests.builders import ASHAS_MAIL, NINE_TWENTY, RETURN_TO, a_key, a_new_account
 from tests.unit.bank import Bank
 
 
@@ -243,7 +252,8 @@ def test_a_callback_shows_none_of_its_secrets() -> None:
 def test_a_login_is_bound_by_the_path_it_returns_to_where_nothing_else_comes_back(bank: Bank) -> None:
     bank.link()
 
-    begun = bank.begin("https://portal.example/back/?tenant=7")
+    address = "https://portal.example/back/?tenant=7"
+    begun = bank.begin(address, redirect_urls=(address,))
 
     bound = f"https://portal.example/back/{begun.state.state}?tenant=7"
     assert (begun.binding, begun.state.redirect_url) == (Binding.REDIRECT, bound)
@@ -292,6 +302,105 @@ def test_an_odd_return_address_is_refused(odd: str) -> None:
 
 def test_a_developers_own_machine_may_be_returned_to() -> None:
     assert parse(LoginStart, {"user_email": ASHAS_MAIL, "redirect_url": "http://localhost:3000/back"}).redirect_url
+
+
+def refused_address(begin: Callable[[], object]) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        begin()
+
+    assert list(refusal.value.details) == ["redirect_url"]
+    assert refusal.value.reason == "redirect_url_not_registered"
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        "https://portal.example/back/",
+        "https://portal.example/back?to=evil",
+        "https://portal.example/",
+        "https://portal.example/back/../else",
+        "https://portal.example/Back",
+        "https://PORTAL.example/back",
+        "https://portal.example:443/back",
+        "https://portal.example:8443/back",
+        "https://portal.example.evil.example/back",
+        "https://evil.example/https://portal.example/back",
+        "http://localhost/back",
+    ],
+)
+def test_a_login_returns_to_an_address_as_it_is_registered_and_to_none_like_it(bank: Bank, near: str) -> None:
+    bank.link()
+
+    refused_address(lambda: bank.begin(near))
+
+    assert bank.logins.held == {}
+    assert bank.begin(RETURN_TO).state.redirect_url
+
+
+def test_another_keys_address_is_refused(bank: Bank) -> None:
+    bank.link()
+    theirs = "https://other.example/back"
+    assert bank.begin(theirs, redirect_urls=(theirs,)).state.redirect_url
+
+    refused_address(lambda: bank.begin(theirs))
+
+
+def test_a_key_with_no_address_names_none_and_still_logs_in(bank: Bank) -> None:
+    bank.link()
+
+    refused_address(lambda: bank.begin(RETURN_TO, redirect_urls=()))
+
+    assert bank.begin(None, redirect_urls=()).state.redirect_url is None
+
+
+def live(bank: Bank) -> None:
+    broker_accounts.link(bank.ports, a_key(environment=Environment.LIVE), a_new_account())
+
+
+@pytest.mark.parametrize("inside", ["https://portal.corp/back", "https://localhost/back", "http://localhost:3000/back"])
+def test_a_live_key_from_before_the_list_takes_public_addresses_only(bank: Bank, inside: str) -> None:
+    live(bank)
+    bank.link()
+    old = {"redirect_urls": None}
+
+    with pytest.raises(InvalidRequest) as refusal:
+        bank.begin(inside, environment=Environment.LIVE, **old)
+
+    assert list(refusal.value.details) == ["redirect_url"]
+    assert "public name" in refusal.value.message
+    assert bank.begin("https://any.example/back", environment=Environment.LIVE, **old).state.redirect_url
+    assert bank.begin(inside, **old).state.redirect_url, "a test key is a developer's"
+
+
+def a_person(bank: Bank, environment: Environment) -> Person:
+    person = Person("usr_signed_in", Tenant(PLATFORM, environment), ASHAS_MAIL)
+    fields = {"broker_name": "zebu", "client_id": "OWN1", "api_key": "app", "api_secret": "app secret"}
+    broker_accounts.link_own(bank.ports, person, parse(OwnBrokerAccount, fields))
+    return person
+
+
+OURS = ("https://app.example/auth/broker/callback",)
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_a_login_of_ones_own_returns_to_our_pages(bank: Bank, environment: Environment) -> None:
+    person = a_person(bank, environment)
+
+    begun = broker_accounts.begin_own(bank.ports, person, "OWN1", OURS[0], OURS)
+
+    assert begun.state.redirect_url == f"{OURS[0]}/{begun.state.state}"
+    refused_address(lambda: broker_accounts.begin_own(bank.ports, person, "OWN1", RETURN_TO, OURS))
+    refused_address(lambda: broker_accounts.begin_own(bank.ports, person, "OWN1", OURS[0], ()))
+
+
+def test_a_login_of_ones_own_returns_to_ones_machine_in_the_sandbox_only(bank: Bank) -> None:
+    here = "http://localhost:3000/back"
+    tester, trader = a_person(bank, Environment.TEST), a_person(Bank(), Environment.LIVE)
+
+    assert broker_accounts.begin_own(bank.ports, tester, "OWN1", here, OURS).state.redirect_url
+    other = Bank()
+    a_person(other, Environment.LIVE)
+    refused_address(lambda: broker_accounts.begin_own(other.ports, trader, "OWN1", here, OURS))
 
 
 def test_the_profile_proves_whose_session_it_is(bank: Bank) -> None:

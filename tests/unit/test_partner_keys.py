@@ -20,7 +20,8 @@ from quantleap.services import partner_keys
 from tests.builders import NINE_TWENTY, Clock, a_key, counting
 from tests.fakes import FakeHasher, FakePartnerKeys, FakeRateBuckets
 
-DRAFT = PartnerKeyDraft(partner_id="zebu", partner_name="Zebu Securities", broker_id="zebu")
+FIRM = {"partner_id": "zebu", "partner_name": "Zebu Securities", "broker_id": "zebu"}
+DRAFT = parse(PartnerKeyDraft, FIRM)
 
 
 def issue(keys: FakePartnerKeys, draft: PartnerKeyDraft = DRAFT) -> partner_keys.Issued:
@@ -115,6 +116,55 @@ def test_a_change_that_makes_no_sense_is_named(fields: dict[str, object], path: 
         change(a_key(), **fields)
 
     assert list(refusal.value.details) == [path]
+
+
+def test_a_new_key_registers_no_address_until_it_is_told_some() -> None:
+    assert parse(PartnerKeyDraft, FIRM).redirect_urls == ()
+    assert issue(FakePartnerKeys()).key.redirect_urls == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "addresses", "path"),
+    [
+        ("test", ["http://portal.example/back"], "redirect_urls[0]"),
+        ("test", ["https://portal.example/back#part"], "redirect_urls[0]"),
+        ("test", ["https://user@portal.example/"], "redirect_urls[0]"),
+        ("test", ["https://*.portal.example/"], "redirect_urls[0]"),
+        ("test", ["https://portal.example/" + "a" * 500], "redirect_urls[0]"),
+        ("test", ["https://portal.example/back", "javascript:alert(1)"], "redirect_urls[1]"),
+        ("test", ["https://portal.example/back"] * 2, "redirect_urls"),
+        ("test", [f"https://portal.example/{each}" for each in range(21)], "redirect_urls"),
+        ("test", "https://portal.example/back", "redirect_urls"),
+        ("test", None, "redirect_urls"),
+        ("live", ["http://localhost:3000/back"], "redirect_urls"),
+        ("live", ["https://portal.example/back", "https://portal.corp/back"], "redirect_urls"),
+        ("live", ["https://10.0.0.7/back"], "redirect_urls"),
+    ],
+)
+def test_an_address_that_no_login_may_return_to_is_not_registered(
+    environment: str, addresses: object, path: str
+) -> None:
+    with pytest.raises(InvalidRequest) as drafted:
+        parse(PartnerKeyDraft, {**FIRM, "environment": environment, "redirect_urls": addresses})
+    with pytest.raises(InvalidRequest) as changed:
+        change(a_key(environment=environment), redirect_urls=addresses)
+
+    assert list(drafted.value.details) == list(changed.value.details) == [path]
+
+
+def test_a_developers_machine_is_registered_for_a_test_key() -> None:
+    here = "http://localhost:3000/back"
+
+    assert parse(PartnerKeyDraft, {**FIRM, "redirect_urls": [here]}).redirect_urls == (here,)
+    assert change(a_key(), redirect_urls=[here]).redirect_urls == (here,)
+
+
+def test_a_key_from_before_the_list_stays_open_until_it_has_one() -> None:
+    old = a_key(redirect_urls=None)
+
+    assert change(old, partner_name="Zebu").redirect_urls is None
+    assert change(old, redirect_urls=[]).redirect_urls == ()
+    assert change(a_key(), partner_name="Zebu").redirect_urls == a_key().redirect_urls
 
 
 def rotate(keys: FakePartnerKeys, hours: int) -> partner_keys.Issued:

@@ -20,6 +20,9 @@ CODES: Mapping[str, Entry] = {
     "broker_account_missing": Entry(400, "The user has no such broker account.", "Create the account first."),
     "broker_login_refused": Entry(400, "The broker refused the login.", "Show the user what the broker said."),
     "oauth_state_invalid": Entry(400, "The login's state is unknown, used or too old.", "Begin the login anew."),
+    "redirect_url_not_registered": Entry(
+        400, "The address is not registered for the key.", "Name a registered one, or ask us to register it."
+    ),
     "invalid_credentials": Entry(401, "Key and secret are not good.", "Send both headers exactly as issued."),
     "key_revoked": Entry(401, "The API key was revoked.", "Ask for a new key."),
     "key_expired": Entry(401, "The API key has expired.", "Ask for a new expiry or a new key."),

@@ -8,14 +8,23 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from quantleap.domain.broker_id import BrokerId
 from quantleap.domain.clock import Instant
-from quantleap.domain.errors import Conflict, Forbidden, Unauthenticated
+from quantleap.domain.errors import Conflict, Forbidden, InvalidRequest, Unauthenticated
 from quantleap.domain.ids import Randomness
 from quantleap.domain.model import NUMBER, READABLE, Digits, Model, Sent, Whole, merged
-from quantleap.domain.urls import PublicUrl
+from quantleap.domain.urls import PublicUrl, RegisteredAddress, is_public
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PLATFORM = "quantleap"
@@ -101,6 +110,7 @@ def _each_once(value: object) -> object:
 PartnerId = Annotated[str, AfterValidator(_partner_word)]
 Permissions = Annotated[frozenset[Permission], BeforeValidator(_each_once)]
 Network = Annotated[str, AfterValidator(_network)]
+RedirectUrls = Annotated[tuple[RegisteredAddress, ...], Field(max_length=20), BeforeValidator(_each_once)]
 FirmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80), READABLE]
 Percentage = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2), NUMBER]
 
@@ -141,8 +151,12 @@ def _within(address: str, networks: tuple[str, ...]) -> bool:
     return any(found in ip_network(network) for network in networks)
 
 
-class PartnerKeyDraft(Sent):
-    """What an admin decides about a key."""
+class KeyTerms(Sent):
+    """What was decided about a key.
+
+    `redirect_urls` is None in keys that were issued before the list was kept, and in no others. Such a key takes any
+    address that its environment may have, or its users' logins would stop with a release; its first list ends that.
+    """
 
     partner_id: Annotated[PartnerId, AfterValidator(_not_reserved)]
     partner_name: FirmName
@@ -154,7 +168,21 @@ class PartnerKeyDraft(Sent):
     revenue_share: RevenueShare = RevenueShare()
     branding: Branding = Branding()
     allowed_ips: tuple[Network, ...] = Field(default=(), max_length=50)
+    redirect_urls: RedirectUrls | None = None
     expires_at: Instant | None = None
+
+    @field_validator("redirect_urls")
+    @classmethod
+    def _of_the_world_where_live(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if info.data.get("environment") is Environment.LIVE and not all(map(is_public, value or ())):
+            raise ValueError("Write addresses with a public name; others serve test keys only")
+        return value
+
+
+class PartnerKeyDraft(KeyTerms):
+    """What an admin decides about a new key; without `redirect_urls` no login of its users names where to return to."""
+
+    redirect_urls: RedirectUrls = ()
 
 
 class PartnerKeyChange(Sent):
@@ -169,6 +197,7 @@ class PartnerKeyChange(Sent):
     revenue_share: RevenueShare | None = None
     branding: Branding | None = None
     allowed_ips: tuple[Network, ...] | None = Field(default=None, max_length=50)
+    redirect_urls: RedirectUrls | None = None
     expires_at: Instant | None = None
 
 
@@ -191,7 +220,7 @@ class OldSecret(Model):
     valid_until: datetime
 
 
-class PartnerKey(PartnerKeyDraft, defer_build=False):
+class PartnerKey(KeyTerms, defer_build=False):
     """A key as stored; of its secrets only the bcrypt hashes, and those never leave.
 
     `secret_version` counts rotations; a request says which secret the authorizer saw, so one that has run out stops
@@ -221,6 +250,14 @@ class PartnerKey(PartnerKeyDraft, defer_build=False):
         if self.allowed_ips and not _within(source_ip, self.allowed_ips):
             raise Forbidden("This address is not on the key's allowlist", code="ip_not_allowed")
 
+    def require_redirect(self, address: str) -> None:
+        """Refuse to let a login return to an address that is not registered for the key, letter for letter."""
+        if self.redirect_urls is not None and address not in self.redirect_urls:
+            fix = (
+                "Not among the key's redirect_urls, letter for letter; ask an administrator of QuantLeap to register it"
+            )
+            raise InvalidRequest({"redirect_url": fix}, code="redirect_url_not_registered")
+
     def require_alive(self, at: datetime) -> None:
         """Refuse a key that was revoked or has run out."""
         if self.status is not KeyStatus.ACTIVE:
@@ -246,9 +283,10 @@ class PartnerKey(PartnerKeyDraft, defer_build=False):
 
     def changed(self, change: PartnerKeyChange) -> Self:
         """The key as an admin changed it; raises `InvalidRequest`."""
-        was = {name: value for name, value in dict(self).items() if name in PartnerKeyDraft.model_fields}
-        plain = PartnerKeyDraft.model_validate(was).model_dump()
-        return self.model_copy(update={**dict(merged(PartnerKeyDraft, plain, change)), "version": self.version + 1})
+        was = {name: value for name, value in dict(self).items() if name in KeyTerms.model_fields}
+        plain = KeyTerms.model_validate(was).model_dump()
+        terms = PartnerKeyDraft if "redirect_urls" in change.model_fields_set else KeyTerms
+        return self.model_copy(update={**dict(merged(terms, plain, change)), "version": self.version + 1})
 
     def rotated(self, secret_hash: str, overlap: timedelta, at: datetime) -> Self:
         """The key under a new secret; the one before the old stops in any case."""

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 HTTPS = "Write an https address without a user name, a password or a fragment"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -44,10 +44,20 @@ def _public(value: str) -> str:
     return value
 
 
+def is_loopback(value: str) -> bool:
+    """Whether it leads to the machine of whoever follows it."""
+    return urlsplit(value).hostname in LOOPBACK
+
+
 def _return(value: str) -> str:
-    parts = _parts(value)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if _parts(value).scheme != "https" and not is_loopback(value):
         raise ValueError(HTTPS)
+    return value
+
+
+def _written_out(value: str) -> str:
+    if "*" in value:
+        raise ValueError("Write the whole address: it is compared letter for letter, so * stands for nothing else")
     return value
 
 
@@ -59,3 +69,6 @@ PublicUrl = Annotated[str, Plain, AfterValidator(_public)]
 
 ReturnAddress = Annotated[str, Plain, AfterValidator(_return)]
 """Where a login returns to: over https, or on the developer's own machine."""
+
+RegisteredAddress = Annotated[ReturnAddress, Field(max_length=500), AfterValidator(_written_out)]
+"""Where logins may return to; compared as it is written (RFC 9700, 2.1)."""

@@ -17,6 +17,7 @@ from quantleap.handlers.views import broker_accounts as views
 from quantleap.handlers.views import brokers as broker_views
 from quantleap.runtime import wiring
 from quantleap.runtime.api import Api, Ask, Reply, lambda_handler
+from quantleap.runtime.settings import settings
 from quantleap.services import broker_accounts
 
 api = Api()
@@ -106,7 +107,8 @@ def remove_own(person: Person, ask: Ask) -> Reply:
 def initiate_own(person: Person, ask: Ask) -> Reply:
     """Begin today's login to one's own account."""
     start = ask.body(LoginBegin, may_be_missing=True)
-    begun = broker_accounts.begin(_ports(), _own(person, ask), start.redirect_url)
+    ours = settings().redirect_urls
+    begun = broker_accounts.begin_own(_ports(), person, ask.id("client_id"), start.redirect_url, ours)
     return Reply(200, views.login(begun), fresh=True)
 
 

@@ -2,9 +2,9 @@
 
 import os
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from quantleap.domain.model import complaints
 
@@ -30,6 +30,9 @@ class Settings(BaseModel):
     egress_ip: str | None = Field(default=None, description="the fixed address that requests to brokers leave from")
     user_pool_client_id: str = Field(description="the stage's own client: whose tokens open its doors")
     app_url: str = Field(description="where our own pages are, without a slash at the end")
+    redirect_urls: Annotated[tuple[str, ...], BeforeValidator(str.split)] = Field(
+        default=(), description="where logins of those who sign in themselves may return to, with spaces between"
+    )
     market_hours: Literal["exchange", "always"]
     warm_lead_s: PositiveInt
     last_look_lead_s: PositiveInt

@@ -1,7 +1,7 @@
 """Broker accounts: set up once, logged in to every trading day."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
@@ -37,7 +37,7 @@ from quantleap.domain.ids import Randomness, user_id
 from quantleap.domain.model import UNKNOWN_FIELD
 from quantleap.domain.partner import ALPHANUMERIC, Environment, PartnerKey, Tenant
 from quantleap.domain.ports import BrokerAccounts, Brokers, CredentialVault, Http, Logins, Page, Users
-from quantleap.domain.urls import is_public
+from quantleap.domain.urls import is_loopback, is_public
 from quantleap.services import mock_logins
 
 STATE_LENGTH = 43
@@ -197,11 +197,27 @@ def remove(ports: Ports, account: BrokerAccount) -> None:
 
 
 def begin_login(ports: Ports, key: PartnerKey, client_id: str, email: str, redirect_url: str | None = None) -> Login:
-    """Start the day's login of a partner's user."""
-    return begin(ports, _of(ports, key.tenant, client_id, email), redirect_url)
+    """Start the day's login of a partner's user; it returns to an address that is registered for the partner's key."""
+    account = _of(ports, key.tenant, client_id, email)
+    if redirect_url is not None:
+        key.require_redirect(redirect_url)
+    return _begin(ports, account, redirect_url)
 
 
-def begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Login:
+def begin_own(
+    ports: Ports, person: Person, client_id: str, redirect_url: str | None, registered: Collection[str]
+) -> Login:
+    """Start the day's login to one's own account; it returns to a page of ours, or in the sandbox to one's machine."""
+    account = ports.accounts.get(person.user_id, client_id)
+    if redirect_url is None or redirect_url in registered:
+        return _begin(ports, account, redirect_url)
+    if account.environment is Environment.LIVE or not is_loopback(redirect_url):
+        fix = "Not one of our own pages, letter for letter; the stage's redirect_urls register them"
+        raise InvalidRequest({"redirect_url": fix}, code="redirect_url_not_registered")
+    return _begin(ports, account, redirect_url)
+
+
+def _begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Login:
     """Start today's login: the browser goes to the broker, the state comes back with it.
 
     Where the broker returns nothing of ours, the address it returns to is made this login's own.

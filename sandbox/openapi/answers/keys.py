@@ -5,11 +5,11 @@ from datetime import date
 from pydantic import AwareDatetime, Field
 
 from quantleap.domain.model import Model
-from quantleap.domain.partner import KeyStatus, PartnerKeyDraft
+from quantleap.domain.partner import KeyStatus, KeyTerms
 from sandbox.openapi.answers.common import Answer
 
 
-class Key(PartnerKeyDraft):
+class Key(KeyTerms):
     """An API key; its secret is never shown again."""
 
     api_key_id: str
