@@ -395,12 +395,11 @@ def test_a_login_of_ones_own_returns_to_our_pages(bank: Bank, environment: Envir
 
 def test_a_login_of_ones_own_returns_to_ones_machine_in_the_sandbox_only(bank: Bank) -> None:
     here = "http://localhost:3000/back"
-    tester, trader = a_person(bank, Environment.TEST), a_person(Bank(), Environment.LIVE)
+    stage = Bank()
+    tester, trader = a_person(bank, Environment.TEST), a_person(stage, Environment.LIVE)
 
     assert broker_accounts.begin_own(bank.ports, tester, "OWN1", here, OURS).state.redirect_url
-    other = Bank()
-    a_person(other, Environment.LIVE)
-    refused_address(lambda: broker_accounts.begin_own(other.ports, trader, "OWN1", here, OURS))
+    refused_address(lambda: broker_accounts.begin_own(stage.ports, trader, "OWN1", here, OURS))
 
 
 def test_the_profile_proves_whose_session_it_is(bank: Bank) -> None:
