@@ -9,6 +9,7 @@ from cdk_stack.bundling import FunctionCode
 from cdk_stack.constructs.alarms import Alarms, Limit, Watched
 from cdk_stack.constructs.credential_vault import CredentialVault
 from cdk_stack.constructs.events import LATE, Events
+from cdk_stack.constructs.faults import Faults
 from cdk_stack.constructs.fixed_addresses import FixedAddresses
 from cdk_stack.constructs.functions import Functions
 from cdk_stack.constructs.identity import Identity
@@ -55,6 +56,7 @@ class OptionsTradingStack(Stack):
         )
         self.masters = InstrumentMasters(self, "InstrumentMasters", prefix=stage.prefix, functions=self.functions)
         self.rehearsals = Rehearsals(self, "Rehearsals", prefix=stage.prefix, functions=self.functions)
+        self.faults = Faults(self, "Faults", prefix=stage.prefix, functions=self.functions)
         self.events = Events(self, "Events", stage=stage, functions=self.functions, table=self.trading.table)
         grant_access(self.functions, table=self.trading.table, plans=self.plans, vault=self.vault, events=self.events)
         self._let_functions_start_the_timer()
@@ -102,6 +104,8 @@ class OptionsTradingStack(Stack):
                 "shards-missing": self.timer.shards_missing,
                 "address-not-allowed": self.timer.address_refused,
                 "broker-taken-out": self.timer.taken_out,
+                "account-faulted": self.faults.of_accounts,
+                "row-unreadable": self.faults.of_rows,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,
                 "contract-terms-differ": self.masters.different_terms,

@@ -23,7 +23,7 @@ from quantleap.domain.broker import Answer, Broker, NotSent, Request, Unknown
 from quantleap.domain.contracts import Contract, Index, Right
 from quantleap.domain.errors import Conflict, Unavailable
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Kind, Lease, Plan, Report, Seat, Share, Ticket, Timing
+from quantleap.domain.execution import Decision, Due, Kind, Lease, Plan, Report, Seat, Share, Ticket, Tickets, Timing
 from quantleap.domain.halts import Halt
 from quantleap.domain.ids import run_id
 from quantleap.domain.partner import Environment
@@ -352,6 +352,8 @@ class Store:
     decision: Decision | None = None
     tickets: dict[str, Ticket] = field(default_factory=dict)
     entered: list[Ticket] = field(default_factory=list)
+    unreadable: int = 0
+    """Tickets of the entry that are stored, and damaged."""
     claims: dict[str, list[str]] = field(default_factory=dict)
     joined: dict[str, set[str]] = field(default_factory=dict)
     """By client id, the tickets that trade there at the boundary."""
@@ -436,9 +438,9 @@ class FakeDesk:
         places = (place for place, each in self._store.tickets.items() if _key(each) == _key(ticket))
         self._store.tickets[next(places, ticket.name)] = ticket
 
-    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Tickets:
         self._power.step()
-        return [each for each in self._store.entered if each.run_id == run_id]
+        return Tickets([each for each in self._store.entered if each.run_id == run_id], self._store.unreadable)
 
     def claim_exit(self, ticket: Ticket, exit_run: str) -> Sequence[str]:
         self._power.step()

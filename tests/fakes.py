@@ -16,7 +16,7 @@ from quantleap.domain.clock import Clock
 from quantleap.domain.deep_links import DeepLink
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound, Unavailable
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Due, Plan, Report, Scheduled, Seat, Ticket
+from quantleap.domain.execution import Due, Plan, Report, Scheduled, Seat, Ticket, Tickets
 from quantleap.domain.halts import Halt
 from quantleap.domain.idempotency import KEPT, LEASE, Attempt, Record
 from quantleap.domain.partner import Environment, PartnerKey, RateLimits, Tenant
@@ -591,9 +591,9 @@ class FakeRuns:
             raise NotFound("No such execution")
         return plan
 
-    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Tickets:
         mine = (ticket for ticket in self.kept if (ticket.run_id, ticket.shard) == (run_id, shard))
-        return [ticket for ticket in mine if tenant in {None, ticket.tenant}]
+        return Tickets([ticket for ticket in mine if tenant in {None, ticket.tenant}])
 
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
         mine = sorted((p for p in self.plans.values() if tenant.key in p.tenants), key=lambda p: p.due.run_id)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from quantleap.domain.account import Session
-from quantleap.domain.broker import Answer, BrokerFailure, Catalogue, Instrument, Request
+from quantleap.domain.broker import Answer, Catalogue, Instrument, Request
 from quantleap.domain.contracts import TICK, Contract, Index, Right
 from quantleap.domain.instruments import Master
 from quantleap.domain.series import lot_size
@@ -59,7 +59,7 @@ def a_master(day: date = MONDAY, listed: Mapping[Contract, Instrument] | None = 
 class ListingBroker:
     """Shows `lists`, one after the other and the last for ever; a failure is raised."""
 
-    lists: list[Mapping[Contract, Instrument] | BrokerFailure]
+    lists: list[Mapping[Contract, Instrument] | Exception]
     name: str = "zebu"
     needs_session: bool = False
     odd: int = 0
@@ -75,7 +75,7 @@ class ListingBroker:
 
     def instruments(self, answer: Answer) -> Catalogue:
         shown = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
-        if isinstance(shown, BrokerFailure):
+        if isinstance(shown, Exception):
             raise shown
         return Catalogue(shown, self.odd)
 

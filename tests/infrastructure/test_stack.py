@@ -277,6 +277,8 @@ def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(dev: Template
     everywhere = {
         "boundary-missed",
         "broker-taken-out",
+        "account-faulted",
+        "row-unreadable",
         "timer-failed",
         "executor-failed",
         "position-left-half",

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from quantleap.adapters import keys
 from quantleap.adapters.event_items import TableOutbox
+from quantleap.adapters.items import UNREADABLE
 from quantleap.adapters.runs import TableRuns
-from quantleap.adapters.table import Table
+from quantleap.adapters.table import Item, Table
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import EventType, Happening, event_id
-from quantleap.domain.execution import Decision, Due, Holder, Kind, Plan, Report, Share, State, Ticket
+from quantleap.domain.execution import Decision, Due, Holder, Kind, Plan, Report, Share, State, Ticket, Tickets
 from quantleap.domain.partner import Environment, Tenant
 from tests.unit.test_planning import one_ticket
 
@@ -170,7 +172,7 @@ def test_a_ticket_is_stored_once_and_settled_once(runs: TableRuns) -> None:
     assert runs.write_tickets([ticket]) == [done]
     with pytest.raises(Conflict):
         runs.settle(ticket.skip("late"))
-    assert runs.tickets(RUN, 0, None) == [done]
+    assert runs.tickets(RUN, 0, None).read == [done]
 
 
 def test_what_is_learnt_of_a_settled_ticket_is_stored_unless_somebody_serves_it(runs: TableRuns) -> None:
@@ -180,21 +182,69 @@ def test_what_is_learnt_of_a_settled_ticket_is_stored_unless_somebody_serves_it(
     known = ticket.with_intents(filled, settled=True)
 
     runs.learn(known)
-    assert runs.tickets(RUN, 0, None) == [ticket]
+    assert runs.tickets(RUN, 0, None).read == [ticket]
 
     runs.settle(ticket.with_intents(ticket.intents, settled=True))
     runs.learn(known.served_under(2))
-    assert runs.tickets(RUN, 0, None) != [known.served_under(2)]
+    assert runs.tickets(RUN, 0, None).read != [known.served_under(2)]
     runs.learn(known)
-    assert runs.tickets(RUN, 0, None) == [known]
+    assert runs.tickets(RUN, 0, None).read == [known]
 
 
 def test_a_tenant_reads_only_its_own_tickets_of_a_shard(runs: TableRuns) -> None:
     ours, theirs = a_ticket(ZEBU, "sub_1"), a_ticket(ACME, "sub_2")
     runs.write_tickets([ours, theirs])
 
-    assert runs.tickets(RUN, 0, ZEBU.key) == [ours]
-    assert runs.tickets(RUN, 0, ACME.key) == [theirs]
+    assert runs.tickets(RUN, 0, ZEBU.key).read == [ours]
+    assert runs.tickets(RUN, 0, ACME.key).read == [theirs]
+
+
+def damaged(table: Table, item: Item, **more: object) -> None:
+    """A row without most of what it should hold."""
+    table.put({name: item[name] for name in ("user_id", "sort_key", "entity_type")} | {"version": 1} | more)
+
+
+def test_a_ticket_that_is_damaged_is_counted_told_and_keeps_no_other_from_being_read(
+    runs: TableRuns, table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = a_ticket(ZEBU, "sub_1"), a_ticket(ACME, "sub_2")
+    runs.write_tickets([ours, theirs])
+    key = keys.ticket(RUN, 0, theirs.tenant, theirs.name)
+    damaged(table, {**key, "entity_type": "RUN_TICKET"}, body={"client_id": "eyJ0"})
+
+    assert runs.tickets(RUN, 0, None) == Tickets([ours], unreadable=1)
+    assert runs.tickets(RUN, 0, ZEBU.key) == Tickets([ours])
+    assert UNREADABLE in caplog.text
+    assert key["sort_key"] in caplog.text
+    assert "eyJ0" not in caplog.text
+
+
+def test_other_rows_of_runs_that_are_damaged_keep_none_from_being_read(runs: TableRuns, table: Table) -> None:
+    later, day = RUN.replace("T0920", "T0930"), AT.replace(hour=0)
+    for name in (RUN, later):
+        runs.adopt_plan(a_plan(name))
+    for number in (0, 1):
+        runs.take_lease(RUN, number, "one", 0, AT, ENDS)
+        runs.report(RUN, number, Report(seats=number))
+    damaged(table, {**keys.day_run(AT, later), "entity_type": "DAY_RUN"})
+    damaged(table, {**keys.tenant_run(ZEBU.key, later), "entity_type": "TENANT_RUN"})
+    damaged(table, {**keys.lease(RUN, 1), "entity_type": "SHARD_LEASE"})
+    damaged(table, {**keys.shard_report(RUN, 1), "entity_type": "SHARD_REPORT"})
+
+    assert [due.run_id for due in runs.of_day(day)] == [RUN]
+    assert [plan.due.run_id for plan in runs.of_tenant(ZEBU, 5, None).items] == [RUN]
+    assert runs.holders(RUN, range(2)) == {0: Holder("one", ENDS)}
+    assert runs.reports(a_plan()) == {0: Report(seats=0)}
+
+
+def test_a_note_of_who_trades_at_an_account_that_is_damaged_leaves_the_others_their_places(
+    runs: TableRuns, table: Table
+) -> None:
+    ours, theirs = a_ticket(), a_ticket(ACME, "sub_2").model_copy(update={"client_id": "OTHER"})
+    runs.join([ours, theirs], AT)
+    damaged(table, {**keys.pace(str(theirs.venue), "OTHER", AT), "entity_type": "ACCOUNT_PACE"})
+
+    assert runs.shares([ours, theirs], AT) == {ours.name: Share(0, 1)}
 
 
 def test_reports_are_read_back_and_a_run_is_closed(runs: TableRuns) -> None:

@@ -117,7 +117,7 @@ def told(run: OwnRun) -> list[tuple[bool, str | None]]:
 
 
 def stored(name: str) -> Ticket:
-    (ticket,) = wiring.runs().tickets(name, 0, HERE.key)
+    (ticket,) = wiring.runs().tickets(name, 0, HERE.key).read
     return ticket
 
 

@@ -104,6 +104,15 @@ def test_without_the_right_to_read_a_batch_each_is_read_by_itself(
     assert set(vault.sessions([(ASHA, "ZEBU123"), (ASHA, "NONE")])) == {(ASHA, "ZEBU123")}
 
 
+def test_a_secret_that_is_no_text_does_not_stop_the_others(vault: SecretsManagerVault, client: Any) -> None:
+    for name in ("GOOD", "BAD"):
+        vault.put_session(ASHA, session(name))
+    (bad,) = (each["Name"] for each in client.list_secrets()["SecretList"] if "BAD" in each["Name"])
+    client.put_secret_value(SecretId=bad, SecretBinary=b"...")
+
+    assert set(vault.sessions([(ASHA, "GOOD"), (ASHA, "BAD")])) == {(ASHA, "GOOD")}
+
+
 def test_one_that_cannot_be_read_does_not_stop_the_others(
     vault: SecretsManagerVault, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Which lists of contracts are trusted, and what stands in for those that are not."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 
 from quantleap.domain.broker import Instrument, SessionExpired, Unknown
 from quantleap.domain.contracts import Contract, Index
-from quantleap.domain.errors import Unavailable
+from quantleap.domain.errors import Conflict, Unavailable
 from quantleap.domain.instruments import Doubt, Finding, Flaw, Master, Term, doubted, doubts, flaw_of, living, stand_in
 from quantleap.domain.sessions import AlwaysOpen, CalendarExhausted, TradingCalendar
 from quantleap.services import instruments
-from quantleap.services.instruments import GIVEN_UP_FOR, DailyMasters, Outcome
+from quantleap.services.instruments import GIVEN_UP_FOR, DailyMasters, NobodyLent, Outcome
 from quantleap.services.lending import Loan
 from tests.builders import Clock
 from tests.fakes import FakeHttp
@@ -31,6 +32,8 @@ from tests.listings import (
     a_listing,
     a_master,
 )
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9"
 
 
 class TestFlaws:
@@ -152,6 +155,9 @@ class Morning:
     def another_process(self) -> DailyMasters:
         return DailyMasters(self.store, self.http, TradingCalendar(), self.clock, self.told.append)
 
+    def lent(self, *names: str) -> Sequence[Any]:
+        return names
+
     def refresh(self, day: date = MONDAY, sessions: Sequence[Any] = ()) -> Outcome:
         return self.masters.refresh(
             self.broker, day, lambda _: [Loan(each, partial(self.dead.append, each)) for each in sessions]
@@ -250,6 +256,43 @@ class TestMornings:
 
         assert morning.refresh(sessions=["ashas"]) is Outcome.WAITS_FOR_LOGIN
         assert (morning.dead, morning.told, list(morning.store.held)) == (["ashas"], [], [("zebu", FRIDAY)])
+
+    def test_a_lent_session_that_faults_is_left_and_the_next_one_serves(self, caplog: pytest.LogCaptureFixture) -> None:
+        morning = Morning(ValueError(TOKEN), a_listing(), held=(a_master(FRIDAY),), needs_session=True)
+
+        assert morning.refresh(sessions=["ashas", "ravis"]) is Outcome.FRESH
+        assert (morning.dead, morning.told) == ([], [])
+        assert "zebu: a lent session faulted: ValueError" in caplog.text
+        assert TOKEN not in caplog.text
+
+    def test_a_lent_session_that_cannot_be_noted_as_dead_is_left_and_the_next_one_serves(self) -> None:
+        morning = Morning(SessionExpired("token"), a_listing(), needs_session=True)
+
+        def cannot() -> None:
+            raise Conflict("The account changes all the time")
+
+        outcome = morning.masters.refresh(
+            morning.broker, MONDAY, lambda _: [Loan(each, cannot) for each in morning.lent("ashas", "ravis")]
+        )
+
+        assert outcome is Outcome.FRESH
+
+    def test_a_list_that_faults_through_every_session_is_told_without_a_token_and_is_not_anothers_trouble(self) -> None:
+        morning = Morning(ValueError(TOKEN), needs_session=True)
+        well: Any = ListingBroker([a_listing()], name="zerodha")
+
+        with pytest.raises(ExceptionGroup) as raised:
+            instruments.refresh(
+                morning.masters,
+                [morning.broker, well],
+                lambda _: [Loan(each, morning.dead.clear) for each in morning.lent("ashas")],
+                TradingCalendar(),
+                MONDAY,
+            )
+
+        assert [type(each) for each in raised.value.exceptions] == [NobodyLent]
+        assert TOKEN not in "".join(traceback.format_exception(raised.value))
+        assert ("zerodha", MONDAY) in morning.store.held
 
     def test_one_brokers_trouble_is_not_anothers(self) -> None:
         morning = Morning(Unknown("HTTP 502"))

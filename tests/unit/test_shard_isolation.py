@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,18 +11,19 @@ import pytest
 from quantleap.adapters.brokers.zebu import Zebu
 from quantleap.domain import closing, planning
 from quantleap.domain.account import Session
+from quantleap.domain.errors import Conflict, Unavailable
 from quantleap.domain.events import EventType
-from quantleap.domain.execution import Report, State, Ticket
+from quantleap.domain.execution import FAULT, Report, State, Ticket
 from quantleap.services import hindsight, roster, shard
 from quantleap.services.channel import Channel
 from quantleap.services.gate import Fenced
-from quantleap.services.isolation import FAULT, FAULTED
+from quantleap.services.isolation import FAULTED
 from quantleap.services.lookout import Lookout
-from quantleap.services.shard import serve
+from quantleap.services.shard import Unsettled, serve
 from quantleap.services.trader import Trader
 from tests.engine import Behaviour, FakeDesk, FakeLines, FakeZebu, Store, T, a_desk, an_errand, play
 from tests.unit.shards import WARM, a_store, run, states, unhedged
-from tests.unit.test_shard_exits import after_entry, leave
+from tests.unit.test_shard_exits import EXIT, after_entry, leave
 from tests.unit.test_shard_halts import expired
 from tests.unit.test_shard_silence import again, dies_after
 
@@ -307,8 +309,9 @@ def test_a_ticket_that_cannot_be_settled_is_settled_by_the_next_attempt_and_keep
     store, broker = a_store(3), FakeZebu()
     with monkeypatch.context() as patch:
         Site(FakeDesk, "settle", 1).fault(patch)
-        with pytest.raises(BaseExceptionGroup):
+        with pytest.raises(Unsettled):
             run(store, broker)
+    assert (store.reports[0].counts, store.reports[0].incomplete) == ({"filled": 12}, 1)
     assert sorted(ticket.client_id for ticket in store.tickets.values() if ticket.settled) == ["C0", "C2"]
 
     assert again(store, broker, timedelta(seconds=40)).counts == {"filled": 12}
@@ -330,3 +333,134 @@ def test_that_a_successor_took_over_is_no_accounts_own_fault() -> None:
     with pytest.raises(Fenced):
         play(lambda: serve(desk, an_errand()), WARM)
     assert not any(ticket.settled for ticket in store.tickets.values())
+
+
+def test_a_ticket_of_the_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_leaving() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(3), broker)
+    store.entered, store.unreadable = store.entered[:2], 1
+
+    report = leave(store, broker)
+
+    assert report.counts == {"filled": 8}
+    assert (report.skipped, report.incomplete) == ({FAULT: 1}, 1)
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_session_that_faults_when_it_is_read_is_its_accounts_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, leaving: bool
+) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(3), broker) if leaving else a_store(3)
+    Site(FakeDesk, "sessions", 1).fault(monkeypatch)
+
+    report = leave(store, broker) if leaving else run(store, broker)
+
+    assert report.counts == {"filled": 8}
+    assert report.skipped == {"broker_session_unreadable": 1}
+    assert "sub_1#alloc_1" in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("fault", [Unavailable("the vault does not answer"), OSError(SECRET)])
+def test_a_vault_that_answers_for_none_of_the_doubted_accounts_keeps_no_other_from_leaving(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(3), broker, keep=True)
+    certain, store = list(store.entered), doubtful(store)
+    store.entered = [certain[0], store.entered[1], certain[2]]
+    sessions = FakeDesk.sessions
+
+    def not_alone(desk: FakeDesk, names: Any) -> Any:
+        if len(list(names)) == 1:
+            raise fault
+        return sessions(desk, names)
+
+    monkeypatch.setattr(FakeDesk, "sessions", not_alone)
+
+    report = leave(store, broker)
+
+    assert report.counts == {"filled": 8}
+    assert (report.skipped, report.incomplete) == ({"entry_not_settled": 1}, 1)
+    assert "sub_1#alloc_1" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_vault_that_answers_for_nobody_is_no_accounts_own_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise OSError("the vault is gone")
+
+    monkeypatch.setattr(FakeDesk, "sessions", down)
+    store = a_store(3)
+
+    with pytest.raises(OSError, match="the vault is gone"):
+        run(store, FakeZebu())
+    assert not store.tickets
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_ticket_that_can_never_be_settled_is_told_in_the_report_of_its_shard(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, leaving: bool
+) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(3), broker) if leaving else a_store(3)
+    Site(FakeDesk, "settle", 1).fault(monkeypatch)
+
+    for attempt in range(2):
+        errand = an_errand(attempt=attempt, **({"run_id": EXIT, "closes": an_errand().run_id} if leaving else {}))
+        with pytest.raises(Unsettled, match="sub_1#alloc_1"):
+            play(partial(serve, a_desk(store, broker), errand), WARM + timedelta(seconds=40 * attempt))
+
+        report = store.reports[0]
+        assert (report.counts, report.incomplete) == ({"filled": 12}, 1)
+    assert sorted(ticket.client_id for ticket in store.tickets.values() if ticket.settled) == ["C0", "C2"]
+    assert len(broker.orders) == 12
+    assert FAULTED in caplog.text
+
+
+def test_a_ticket_nobody_can_trade_that_cannot_be_settled_keeps_no_other_from_entering(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, broker = a_store(3), FakeZebu()
+    Site(shard, "channel_of", 2).fault(monkeypatch)
+    Site(FakeDesk, "settle", 1).fault(monkeypatch)
+
+    with pytest.raises(Unsettled):
+        run(store, broker)
+
+    assert [states(store.tickets[f"sub_{n}#alloc_{n}"]) for n in (0, 2)] == [[State.FILLED] * 4] * 2
+    assert store.reports[0].incomplete == 1
+
+
+def test_a_ticket_that_cannot_be_taken_over_may_have_sent_orders_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, broker = Store(), FakeZebu()
+    dies_after(store, broker, 3, users=3)
+    Site(FakeDesk, "write_tickets", 1).fault(monkeypatch)
+
+    with pytest.raises(Unsettled, match="sub_1#alloc_1"):
+        again(store, broker, timedelta(seconds=32))
+
+    tickets = {ticket.client_id: ticket for ticket in store.tickets.values()}
+    assert [states(tickets[client]) for client in ("C0", "C2")] == [[State.FILLED] * 4] * 2
+    assert (store.reports[0].skipped, store.reports[0].incomplete) == ({FAULT: 1}, 1)
+
+
+def test_a_worker_that_was_overtaken_tells_nothing_of_tickets_it_could_not_settle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, broker = a_store(3), FakeZebu()
+    settle = FakeDesk.settle
+
+    def overtaken(desk: FakeDesk, ticket: Ticket, told: Any = ()) -> None:
+        if ticket.client_id == "C2":
+            raise Conflict("a successor serves it", code="fenced")
+        if ticket.client_id == "C1":
+            raise KeyError(SECRET)
+        settle(desk, ticket, told)
+
+    monkeypatch.setattr(FakeDesk, "settle", overtaken)
+
+    with pytest.raises(Fenced):
+        run(store, broker)
+    assert not store.reports

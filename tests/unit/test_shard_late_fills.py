@@ -11,7 +11,7 @@ from quantleap.domain.events import EventType, Happening
 from quantleap.domain.execution import Intent, Report, State, Ticket
 from quantleap.domain.trading import Side
 from quantleap.services.gate import Fenced
-from quantleap.services.shard import serve
+from quantleap.services.shard import Unsettled, serve
 from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
 from tests.unit.test_shard_exits import EXIT, after_entry, leave
@@ -359,7 +359,7 @@ def test_a_ticket_that_cannot_be_settled_at_once_ends_nobody_elses_trading() -> 
 
     desk.runs.settle = at_first_failing  # type: ignore[method-assign]  # once
 
-    with pytest.raises(BaseExceptionGroup):
+    with pytest.raises(Unsettled, match="sub_1#alloc_1"):
         play(lambda: serve(desk, an_errand()), WARM)
 
     assert failed == ["sub_1#alloc_1"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from quantleap.adapters import keys, machine
-from quantleap.adapters.items import NEW, Write, read, stored
+from quantleap.adapters.items import NEW, Write, read, readable, stored
 from quantleap.adapters.table import Item, Table, TransactionFailed
 from quantleap.domain.basket import Basket, BasketVersion, slots
 from quantleap.domain.clock import Clock
@@ -115,7 +116,7 @@ class TableBaskets:
             prefix=keys.BASKET_PREFIX,
         )
         now = self._clock()
-        baskets = (of_item(item, now) for item in items)
+        baskets = readable(items, partial(of_item, at=now))
         return sorted(baskets, key=lambda basket: basket.created_at, reverse=True)
 
     def listed(self) -> Sequence[Basket]:
@@ -127,12 +128,12 @@ class TableBaskets:
             all=keys.MARKETPLACE,
         )
         now = self._clock()
-        return [of_item(item, now) for item in items]
+        return readable(items, partial(of_item, at=now))
 
     def due(self, slot: str) -> Sequence[Scheduled]:
         """What enters or leaves in a slot: one query."""
         items = self._table.query_all("schedule_slot = :slot", index=keys.SCHEDULE_DISCOVERY, slot=slot)
-        return [_scheduled(item) for item in items]
+        return readable(items, _scheduled)
 
 
 def of_item(item: Item, at: datetime) -> Basket:

@@ -1,21 +1,15 @@
 """Users' broker accounts in the table, and the claim of each client id in its tenant."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-
-from pydantic import ValidationError
 
 from quantleap.adapters import keys, outbox, users
-from quantleap.adapters.items import NEW, read, stored
+from quantleap.adapters.items import NEW, read, readable, stored
 from quantleap.adapters.table import Item, Table, TransactionFailed
 from quantleap.domain.account import BrokerAccount, User
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import Happening
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Known, Page
-
-log = logging.getLogger(__name__)
 
 OPTIONAL = ("token_expires_at", "last_oauth_login")
 """What a change takes away when the account no longer has it."""
@@ -119,11 +113,11 @@ class TableBrokerAccounts:
         return owner
 
     def of_user(self, user_id: str) -> Sequence[BrokerAccount]:
-        """All of a user's accounts."""
+        """All of a user's accounts that can be read."""
         items = self._table.query_all(
             "user_id = :user AND begins_with(sort_key, :prefix)", user=user_id, prefix=keys.ACCOUNT_PREFIX
         )
-        return [of_item(item) for item in items]
+        return readable(items, of_item)
 
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[BrokerAccount]:
         """A tenant's accounts by client id; the token is the last client id shown."""
@@ -142,16 +136,7 @@ class TableBrokerAccounts:
     def many(self, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], BrokerAccount]:
         """Accounts by (user, client id), a hundred a call; the missing are absent, and those that cannot be read."""
         items = self._table.get_many(keys.broker_account(*name) for name in dict.fromkeys(names))
-        accounts = [account for item in items if (account := _readable(item)) is not None]
-        return {(account.user_id, account.client_id): account for account in accounts}
-
-
-def _readable(item: Item) -> BrokerAccount | None:
-    """An account as stored; one that is damaged keeps nobody else's from being read."""
-    with suppress(ValidationError):
-        return of_item(item)
-    log.error("%s %s: not a broker account", item["user_id"], item["sort_key"])
-    return None
+        return {(account.user_id, account.client_id): account for account in readable(items, of_item)}
 
 
 def of_item(item: Item) -> BrokerAccount:

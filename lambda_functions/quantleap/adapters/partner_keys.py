@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quantleap.adapters import keys
-from quantleap.adapters.items import NEW, read, stored
+from quantleap.adapters.items import NEW, read, readable, stored
 from quantleap.adapters.table import ConditionFailed, Item, Table
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.partner import PartnerKey
@@ -43,7 +43,7 @@ class TablePartnerKeys:
             partners=keys.PARTNERS,
             prefix=keys.PARTNER_KEY_PREFIX,
         )
-        return sorted(map(_key, items), key=lambda key: key.created_at, reverse=True)
+        return sorted(readable(items, _key), key=lambda key: key.created_at, reverse=True)
 
 
 def _item(key: PartnerKey) -> Item:

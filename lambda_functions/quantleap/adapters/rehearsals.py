@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from quantleap.adapters import keys, outbox
-from quantleap.adapters.items import read, stored
+from quantleap.adapters.items import read, readable, stored
 from quantleap.adapters.table import Table
 from quantleap.domain.partner import Tenant
 from quantleap.domain.rehearsal import Rehearsal, told
@@ -34,4 +34,4 @@ class TableRehearsals:
             first=keys.rehearsals_from(first),
             last=keys.rehearsals_to(last),
         )
-        return [read(Rehearsal, item, "user_id", "version") for item in items]
+        return readable(items, lambda item: read(Rehearsal, item, "user_id", "version"))

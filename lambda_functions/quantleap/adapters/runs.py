@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from quantleap.adapters import keys, outbox
+from quantleap.adapters.items import readable
 from quantleap.adapters.table import ConditionFailed, Item, Table, TransactionFailed, plain
 from quantleap.domain.errors import Conflict, NotFound
 from quantleap.domain.events import Happening
-from quantleap.domain.execution import Decision, Due, Holder, Lease, Plan, Report, Share, Ticket
+from quantleap.domain.execution import Decision, Due, Holder, Lease, Plan, Report, Share, Ticket, Tickets
 from quantleap.domain.model import Model
 from quantleap.domain.partner import Tenant
 from quantleap.domain.ports import Page
@@ -61,7 +62,7 @@ class TableRuns:
     def of_day(self, moment: datetime) -> Sequence[Due]:
         """Every run whose boundary lies on that moment's day in India: one query."""
         rows = self._table.query_all("user_id = :day", day=keys.day(moment))
-        return [_body(Due, row) for row in rows]
+        return readable(rows, partial(_body, Due))
 
     def schedule_exits(self, entered: Due, exits: Mapping[str, tuple[int, ...]]) -> None:
         """Note in which slots of its day the strategies of an entry run leave; the note ends with the day after."""
@@ -159,7 +160,7 @@ class TableRuns:
         """Who took which of the shards of a run last."""
         places = {keys.shard(run_id, number): number for number in shards}
         items = self._table.get_many(keys.lease(run_id, number) for number in places.values())
-        return {places[item["user_id"]]: Holder(item["holder"], datetime.fromisoformat(item["ends"])) for item in items}
+        return {places[place]: holder for place, holder in readable(items, _holder)}
 
     def give_up(self, run_id: str, shard: int, holder: str, now: datetime) -> datetime | None:
         """End the lease of a shard that this holder or nobody serves, so that whoever comes may take it at once.
@@ -260,7 +261,7 @@ class TableRuns:
         wanted = list(tickets)
         accounts = dict.fromkeys((str(ticket.venue), ticket.client_id) for ticket in wanted)
         items = self._table.get_many(keys.pace(*account, boundary) for account in accounts)
-        orders = (sorted(item["tickets"]) for item in items)
+        orders = readable(items, lambda item: sorted(item["tickets"]))
         shares = {name: Share(place, len(order)) for order in orders for place, name in enumerate(order)}
         return {ticket.name: shares[_in_all(ticket)] for ticket in wanted if _in_all(ticket) in shares}
 
@@ -291,14 +292,15 @@ class TableRuns:
             held = "body.settled = :yes AND body.lease = :lease"
             self._table.put(_ticket_item(ticket), held, yes=True, lease=ticket.lease)
 
-    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
-        """A shard's tickets, all or one tenant's: one query."""
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Tickets:
+        """A shard's tickets, all or one tenant's, and how many more there are that cannot be read: one query."""
         rows = self._table.query_all(
             "user_id = :shard AND begins_with(sort_key, :prefix)",
             shard=keys.shard(run_id, shard),
             prefix=keys.TICKET_PREFIX + (f"{tenant}#" if tenant else ""),
         )
-        return [Ticket.model_validate(row["body"]) for row in rows]
+        found = readable(rows, partial(_body, Ticket))
+        return Tickets(found, unreadable=len(rows) - len(found))
 
     def report(self, run_id: str, shard: int, report: Report) -> None:
         """Store a shard's report."""
@@ -307,7 +309,8 @@ class TableRuns:
 
     def reports(self, plan: Plan) -> Mapping[int, Report]:
         """The reports of a run's shards, those that have one, by the shard's number."""
-        return {item["shard"]: _body(Report, item) for item in self._reports(plan.due.run_id, plan.served)}
+        items = self._reports(plan.due.run_id, plan.served)
+        return dict(readable(items, lambda item: (item["shard"], _body(Report, item))))
 
     def reported(self, run_id: str, shards: Iterable[int]) -> set[int]:
         """Which of the shards of a run told what they did."""
@@ -340,7 +343,7 @@ class TableRuns:
             tenant=partition,
             prefix=keys.RUN_PREFIX,
         )
-        plans = [_plan(item) for item in page.items]
+        plans = readable(page.items, _plan)
         return Page(plans, plans[-1].due.run_id if page.next_key and plans else None)
 
 
@@ -365,6 +368,10 @@ def _ticket_item(ticket: Ticket) -> Item:
     key = keys.ticket(ticket.run_id, ticket.shard, ticket.tenant, ticket.name)
     found = keys.executed(ticket.user_id, ticket.run_id, ticket.name)
     return {**_item("RUN_TICKET", key, body=ticket.model_dump(mode="json")), **found}
+
+
+def _holder(item: Item) -> tuple[str, Holder]:
+    return item["user_id"], Holder(item["holder"], datetime.fromisoformat(item["ends"]))
 
 
 def _due(due: Due) -> Item:

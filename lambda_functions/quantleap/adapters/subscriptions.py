@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from quantleap.adapters import baskets, broker_accounts, keys, machine, users
-from quantleap.adapters.items import NEW, Write, read, stored
+from quantleap.adapters.items import NEW, Write, read, readable, stored
 from quantleap.adapters.table import ConditionFailed, Item, Rows, Table, TransactionFailed
 from quantleap.domain.errors import AlreadySubscribed, Conflict, InvalidRequest, NotFound
 from quantleap.domain.execution import Seat
@@ -215,7 +215,7 @@ class TableSubscriptions:
                 break
         shown = found[: wanted.limit]
         more = start is not None or len(found) > len(shown)
-        return Page([_read(item) for item in shown], _token(shown[-1]) if more and shown else None)
+        return Page(readable(shown, _read), _token(shown[-1]) if more and shown else None)
 
     def _page(self, tenant: Tenant, wanted: SubscriptionFilter, start: Item | None) -> Rows:
         condition, values = _of_status(wanted.status)
@@ -239,13 +239,13 @@ class TableSubscriptions:
             user=user_id,
             **values,
         )
-        return [_read(item) for item in items]
+        return readable(items, _read)
 
     def seats(self, template_id: str) -> Sequence[Seat]:
         """Who may be executed for, active and paused: the template, and one query a shard of the index."""
         with ThreadPoolExecutor(READERS) as readers:
             found = readers.map(self._followers, self._shards(template_id))
-            return [_seat(item) for items in found for item in items]
+            return readable((item for items in found for item in items), _seat)
 
     def _shards(self, template_id: str) -> list[str]:
         """Partitions of the index, as many as the template has at this moment, strongly consistent."""
@@ -259,7 +259,7 @@ class TableSubscriptions:
         """Current status by subscription id, strongly consistent, for (user, subscription) pairs."""
         wanted = (keys.subscription(subscription_id) for _, subscription_id in names)
         items = self._table.get_many(key for key in wanted if key is not None)
-        return {item["subscription_id"]: item["status"] for item in items}
+        return dict(readable(items, lambda item: (item["subscription_id"], item["status"])))
 
 
 def _closable(items: Iterable[Item]) -> Iterator[list[Item]]:

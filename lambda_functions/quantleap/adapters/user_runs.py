@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quantleap.adapters import keys
+from quantleap.adapters.items import readable
 from quantleap.adapters.keys import Key
 from quantleap.adapters.table import Item, Table
 from quantleap.domain.execution import Plan, Ticket
@@ -47,7 +48,11 @@ class TableUserRuns:
         items = self._table.get_many([*headings, *(key for own in names.values() for key in own)])
         dues = {plan.due.run_id: plan.due for plan in _all(Plan, "TENANT_RUN", items)}
         tickets = _all(Ticket, "RUN_TICKET", items)
-        return [OwnRun(dues[run_id], [each for each in tickets if each.run_id == run_id]) for run_id in names]
+        return [
+            OwnRun(dues[run_id], [each for each in tickets if each.run_id == run_id])
+            for run_id in names
+            if run_id in dues
+        ]
 
 
 def _key(entry: Item) -> Key:
@@ -55,4 +60,4 @@ def _key(entry: Item) -> Key:
 
 
 def _all[M: Model](model: type[M], kind: str, items: Iterable[Item]) -> list[M]:
-    return [model.model_validate(item["body"]) for item in items if item["entity_type"] == kind]
+    return readable((i for i in items if i["entity_type"] == kind), lambda item: model.model_validate(item["body"]))

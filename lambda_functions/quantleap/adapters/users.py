@@ -1,9 +1,10 @@
 """People in the table, and the claim of each address in its tenant."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from quantleap.adapters import keys
-from quantleap.adapters.items import NEW, Write, read, stored
+from quantleap.adapters.items import NEW, Write, read, readable, stored
 from quantleap.adapters.table import Item, Table
 from quantleap.domain.account import User
 from quantleap.domain.partner import Tenant
@@ -23,7 +24,7 @@ class TableUsers:
     def many(self, user_ids: Iterable[str]) -> Mapping[str, User]:
         """Users by id, a hundred a call; the missing are absent."""
         items = self._table.get_many(keys.user(user_id) for user_id in dict.fromkeys(user_ids))
-        return {item["user_id"]: read(User, item) for item in items}
+        return {user.user_id: user for user in readable(items, partial(read, User))}
 
 
 def adding(table: Table, user: User) -> list[Write]:

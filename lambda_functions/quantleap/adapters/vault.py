@@ -95,7 +95,9 @@ class SecretsManagerVault:
         except (ClientError, BotoCoreError):
             return {}
         missing = {error["SecretId"] for error in answer.get("Errors", ()) if error.get("ErrorCode") in GONE}
-        return dict.fromkeys(missing) | {each["Name"]: each["SecretString"] for each in answer["SecretValues"]}
+        return dict.fromkeys(missing) | {
+            each["Name"]: each["SecretString"] for each in answer["SecretValues"] if "SecretString" in each
+        }
 
     def _get(self, name: str) -> str | None:
         try:

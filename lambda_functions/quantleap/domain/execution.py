@@ -274,6 +274,9 @@ NOTHING_TO_CLOSE = "nothing_to_close"
 SUPERSEDED = "exit_superseded"
 """Of an exit: a later one closes what this one was to close."""
 
+FAULT = "internal_fault"
+"""The reason of what was not traded for a fault of ours."""
+
 SQUARED_OFF = "squared_off_by_broker"
 """Of an exit: the broker closed the position itself, as the account's positions show."""
 
@@ -355,13 +358,20 @@ class Ticket(Model):
         return self.model_copy(update={"intents": intents, "settled": settled})
 
 
+class Tickets(NamedTuple):
+    """What is stored of a shard: the tickets that can be read, and how many more there are."""
+
+    read: Sequence[Ticket]
+    unreadable: int = 0
+
+
 class Report(Model):
     """What a shard, or a run, did; `counts` by state, `skipped` and `refused` by reason, times in ms.
 
     `missing_shards` counts those that ended without a report: nobody may take their silence for success.
     `resolved` are orders whose answer never came and that the book told of. `incomplete` counts tickets with a
-    strategy that stands half, of an exit those that left anything open; `unwind` names the strategies whose rule is
-    to close such halves at once.
+    strategy that stands half, of an exit those that left anything open, of both those without a last word; `unwind`
+    names the strategies whose rule is to close such halves at once.
     `dispatch` is how long after the boundary each account's first order left, `acknowledge` how long after it each
     order was acknowledged.
     """

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from quantleap.domain.broker import Answer, Broker, Instrument, Request
     from quantleap.domain.contracts import Contract, Index
     from quantleap.domain.events import Happening
-    from quantleap.domain.execution import Decision, Due, Holder, Lease, Plan, Report, Scheduled, Seat, Share, Ticket
+    from quantleap.domain.execution import (
+        Decision,
+        Due,
+        Holder,
+        Lease,
+        Plan,
+        Report,
+        Scheduled,
+        Seat,
+        Share,
+        Ticket,
+        Tickets,
+    )
     from quantleap.domain.halts import Halt
     from quantleap.domain.idempotency import Attempt, Record
     from quantleap.domain.instruments import Master
@@ -312,8 +324,8 @@ class TenantRuns(Protocol):
 class RunRecords(Protocol):
     """Runs as they are read afterwards."""
 
-    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Sequence[Ticket]:
-        """A shard's tickets, all or one tenant's: one query."""
+    def tickets(self, run_id: str, shard: int, tenant: str | None) -> Tickets:
+        """A shard's tickets, all or one tenant's, and how many more there are that cannot be read: one query."""
 
     def of_tenant(self, tenant: Tenant, limit: int, token: str | None) -> Page[Plan]:
         """A tenant's runs, newest first."""

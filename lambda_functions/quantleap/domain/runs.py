@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from quantleap.domain.basket import Basket
 from quantleap.domain.clock import Instant
 from quantleap.domain.errors import InvalidRequest
-from quantleap.domain.execution import Due, Kind, Plan, Report, State, Ticket, Trigger
+from quantleap.domain.execution import FAULT, Due, Kind, Plan, Report, State, Ticket, Trigger
 from quantleap.domain.ids import exit_id, run_id
 from quantleap.domain.latency import Latencies
 from quantleap.domain.model import Digits, Identifier, NamesTemplate, Sent
@@ -166,11 +166,13 @@ def status(boundary: datetime, now: datetime, *, closed: bool) -> RunStatus:
     return RunStatus.PLANNED if now < boundary else RunStatus.RUNNING
 
 
-def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = (), *, closing: bool = False) -> Report:
+def report_of(
+    shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = (), *, closing: bool = False, unreadable: int = 0
+) -> Report:
     """What became of some tickets of a run's shards, added up; times in milliseconds after the boundary.
 
     A shard that was not served to its end counts as missing: its silence is no success. `unwinding` are the
-    strategies whose halves are to be closed.
+    strategies whose halves are to be closed. Nobody knows what is open of `unreadable` tickets, so they are incomplete.
     """
     tickets = [ticket for shard in shards for ticket in shard]
     intents = [intent for ticket in tickets for intent in ticket.intents]
@@ -185,15 +187,20 @@ def report_of(shards: Sequence[Sequence[Ticket]], unwinding: Container[int] = ()
         acknowledged=sum(intent.acknowledged for intent in intents),
         filled=sum(intent.state is State.FILLED for intent in intents),
         counts=dict(Counter(str(intent.state) for intent in intents)),
-        skipped=dict(Counter(ticket.skipped for ticket in tickets if ticket.skipped)),
+        skipped=dict(Counter([*(t.skipped for t in tickets if t.skipped), *[FAULT] * unreadable])),
         refused=dict(Counter(refusals)),
         resolved=sum(intent.doubted and intent.state is not State.UNKNOWN for intent in intents),
-        incomplete=sum(ticket.left_open if closing else bool(ticket.incomplete) for ticket in tickets),
+        incomplete=unreadable + sum(_stands_half(ticket, closing=closing) for ticket in tickets),
         unwind=tuple(number for number in halves if number in unwinding),
         boundary_error_ms=min(first, default=None),
         dispatch=Latencies.of(first),
         acknowledge=Latencies.of(i.acknowledged_after_ms for i in intents if i.acknowledged_after_ms is not None),
     )
+
+
+def _stands_half(ticket: Ticket, *, closing: bool) -> bool:
+    """Whether somebody has to look; a ticket without its last word may stand anyhow."""
+    return not ticket.settled or (ticket.left_open if closing else bool(ticket.incomplete))
 
 
 def total(reports: Sequence[Report]) -> Report:

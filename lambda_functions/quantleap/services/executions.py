@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quantleap.domain.account import Person, User
 from quantleap.domain.clock import Clock
 from quantleap.domain.errors import Conflict, Forbidden, NotFound
-from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket
+from quantleap.domain.execution import Due, Kind, Plan, Report, Ticket, Tickets
 from quantleap.domain.partner import Environment, PartnerKey, Tenant
 from quantleap.domain.ports import Baskets, Page, RunRecords, Starter, TenantRuns, Users
 from quantleap.domain.runs import (
@@ -48,7 +48,7 @@ def one(mine: TenantRuns, runs: RunRecords, users: Users, clock: Clock, tenant: 
     plan = mine.get(tenant, wanted)
     numbers = plan.tenants[tenant.key]
     shards = [runs.tickets(wanted, number, tenant.key) for number in numbers]
-    tickets = list(chain.from_iterable(shards))
+    tickets = list(chain.from_iterable(shard.read for shard in shards))
     now = clock()
     closed = runs.closing(wanted) is not None if shards else now >= plan.due.boundary + SLOW_START
     return Execution(
@@ -60,12 +60,14 @@ def one(mine: TenantRuns, runs: RunRecords, users: Users, clock: Clock, tenant: 
     )
 
 
-def _report(runs: RunRecords, plan: Plan, numbers: Sequence[int], shards: Sequence[Sequence[Ticket]]) -> Report:
+def _report(runs: RunRecords, plan: Plan, numbers: Sequence[int], shards: Sequence[Tickets]) -> Report:
     """A shard that had nothing to do for the tenant is missing only when it did not report at all."""
-    silent = [number for number, tickets in zip(numbers, shards, strict=True) if not tickets]
+    found = {number: shard.read for number, shard in zip(numbers, shards, strict=True)}
+    silent = [number for number, tickets in found.items() if not tickets]
     missing = set(silent) - runs.reported(plan.due.run_id, silent) if silent else set()
-    kept = [tickets for number, tickets in zip(numbers, shards, strict=True) if tickets or number in missing]
-    return report_of(kept, closing=plan.due.closes is not None)
+    kept = [tickets for number, tickets in found.items() if tickets or number in missing]
+    unreadable = sum(shard.unreadable for shard in shards)
+    return report_of(kept, closing=plan.due.closes is not None, unreadable=unreadable)
 
 
 class OwnExecution(NamedTuple):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from quantleap.domain import booking
@@ -19,7 +19,7 @@ from quantleap.services.channel import Channel
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import from_ns, to_ns
 from quantleap.services.inheriting import inherit, keep
-from quantleap.services.isolation import Spared
+from quantleap.services.isolation import Spared, note
 
 SEEN_WITHIN_S, SEEN_AT_LEAST_S = 12.0, 4.0
 """The others of the shard wait so long, and no longer, for an account whose broker hangs; less where little is left."""
@@ -60,11 +60,21 @@ async def _asked(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequenc
     asked = {name: tickets for name, tickets in by_account.items() if booking.worth_asking(tickets)}
     if not asked:
         return claims
-    sessions = await asyncio.to_thread(desk.vault.sessions, asked.keys())
+    sessions = await _sessions(desk, [tickets[0] for tickets in asked.values()])
     readable = ((tickets, sessions[name]) for name, tickets in asked.items() if name in sessions)
     seen = await asyncio.gather(*(_look(desk, errand, *each) for each in readable))
     known = {(ticket.run_id, ticket.name): ticket for tickets in seen for ticket in tickets}
     return [claim.after(known) for claim in claims]
+
+
+async def _sessions(desk: Desk, tickets: Sequence[Ticket]) -> Mapping[Name, Session]:
+    """Sessions of accounts; where the vault has none the accounts stay in doubt, and the others leave."""
+    try:
+        return await roster.sessions(desk, tickets)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is the doubted accounts' own
+        for ticket in tickets:
+            note(ticket, fault)
+        return {}
 
 
 async def _look(desk: Desk, errand: Errand, tickets: Sequence[Ticket], session: Session) -> Sequence[Ticket]:

@@ -1,5 +1,6 @@
 """Each broker's list of contracts, every morning: fetched, examined, kept, and stood in for when it is bad."""
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,6 +13,8 @@ from quantleap.domain.instruments import Finding, Flaw, Listed, Master, doubts, 
 from quantleap.domain.ports import Http, MasterStore
 from quantleap.domain.sessions import Calendar
 from quantleap.services.lending import Loan
+
+log = logging.getLogger(__name__)
 
 PATIENT_S = 30.0
 HURRIED_S = 5.0
@@ -27,6 +30,10 @@ type Tell = Callable[[Finding], None]
 
 type Lend = Callable[[Broker], Iterable[Loan]]
 """Anybody's sessions of today, for a broker that shows its list to those who logged in only."""
+
+
+class NobodyLent(Exception):
+    """A broker's list was had through no lent session, and at least one of them faulted."""
 
 
 class Outcome(StrEnum):
@@ -65,12 +72,26 @@ class DailyMasters:
             return Outcome.FRESH
         if not broker.capability.master_needs_session:
             return self._look(broker, day, None)
+        faulted = False
         for loan in lend(broker):
             try:
-                return self._look(broker, day, loan.session)
-            except SessionExpired:
-                loan.died()
+                if (outcome := self._through(loan, broker, day)) is not None:
+                    return outcome
+            except Exception as fault:  # noqa: BLE001 - the next lender's token may serve
+                faulted = True
+                kind = type(fault).__name__
+                log.error("%s: a lent session faulted: %s", broker.name, kind)  # noqa: TRY400 - a trace may show it
+        if faulted:
+            raise NobodyLent(broker.name)
         return Outcome.WAITS_FOR_LOGIN
+
+    def _through(self, loan: Loan, broker: Broker, day: date) -> Outcome | None:
+        """What a look through a lent session came to; None where that is dead."""
+        try:
+            return self._look(broker, day, loan.session)
+        except SessionExpired:
+            loan.died()
+        return None
 
     def _look(self, broker: Broker, day: date, session: Session | None) -> Outcome:
         """Fetch the day's list; raises `SessionExpired` when it was the lent session that is bad, not the list."""
@@ -136,10 +157,22 @@ class DailyMasters:
 def refresh(
     masters: DailyMasters, brokers: Iterable[Broker], lend: Lend, calendar: Calendar, day: date
 ) -> dict[str, str]:
-    """Look at every broker's list, on days with a session; returns what each came to by broker."""
+    """Look at every broker's list, on days with a session; returns what each came to by broker.
+
+    A fault at one broker is raised once the others are looked at.
+    """
     if calendar.session(day) is None:
         return {}
-    return {broker.name: masters.refresh(broker, day, lend).value for broker in brokers}
+    outcomes: dict[str, str] = {}
+    faults: list[Exception] = []
+    for broker in brokers:
+        try:
+            outcomes[broker.name] = masters.refresh(broker, day, lend).value
+        except Exception as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("some brokers' lists could not be looked at", faults)
+    return outcomes
 
 
 def _no_list(broker: Broker, day: date) -> Unavailable:

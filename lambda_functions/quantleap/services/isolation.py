@@ -13,11 +13,8 @@ from quantleap.domain.errors import Conflict
 from quantleap.domain.execution import Ticket
 from quantleap.services.gate import Shut
 
-FAULT = "internal_fault"
-"""The reason of what was not traded for a fault of ours."""
-
 FAULTED = "an account's part of a run ended in a fault"
-"""What the log says of each."""
+"""What the log says of each; an alarm listens for it."""
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """Who of a shard is to trade at which account, and why the others are not."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -10,13 +11,14 @@ from quantleap.domain import closing, planning, square_off
 from quantleap.domain.account import BrokerAccount, Session
 from quantleap.domain.broker import Broker
 from quantleap.domain.closing import Claim
-from quantleap.domain.execution import Decision, Seat, State, Ticket
+from quantleap.domain.errors import Unavailable
+from quantleap.domain.execution import FAULT, Decision, Seat, State, Ticket
 from quantleap.domain.ids import day_of
 from quantleap.domain.readiness import in_the_way
 from quantleap.domain.subscription import Status
 from quantleap.domain.trading import Product
 from quantleap.services.desk import Desk, Errand, Name
-from quantleap.services.isolation import FAULT, Spared
+from quantleap.services.isolation import Spared
 
 UNREADABLE = "broker_session_unreadable"
 """The account logged in, and the token cannot be had from the vault."""
@@ -64,12 +66,19 @@ def _planned(decision: Decision, alone: Seat, shard: int) -> Ticket:
     return refused
 
 
-def claims(desk: Desk, errand: Errand) -> list[Claim]:
+class Claims(NamedTuple):
+    """What an exit is to close, and how many tickets of the entry nobody can read."""
+
+    found: Sequence[Claim]
+    unreadable: int
+
+
+def claims(desk: Desk, errand: Errand) -> Claims:
     """What an exit is to close: each ticket of the entry that placed orders, whatever became of its subscription."""
     entered = desk.runs.tickets(errand.closes or "", errand.shard, None)
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(partial(_claim, desk, errand), (ticket for ticket in entered if ticket.intents))
-    return [claim for claim in found if claim is not None]
+        found = pool.map(partial(_claim, desk, errand), (ticket for ticket in entered.read if ticket.intents))
+    return Claims([claim for claim in found if claim is not None], entered.unreadable)
 
 
 def _claim(desk: Desk, errand: Errand, entry: Ticket) -> Claim | None:
@@ -150,6 +159,30 @@ def checked(
         if reason is None and name(ticket) not in sessions:
             reason = UNREADABLE
     return ticket if reason is None else ticket.skip(reason)
+
+
+async def sessions(desk: Desk, tickets: Iterable[Ticket]) -> Mapping[Name, Session]:
+    """Sessions of tickets' accounts; one that faults when it is read is absent, and keeps nobody else's.
+
+    Raises what the vault raised where it has none for anybody.
+    """
+    wanted = {name(ticket): ticket for ticket in tickets}
+    try:
+        return await asyncio.to_thread(desk.vault.sessions, wanted.keys())
+    except Unavailable:  # it asked for each alone by itself
+        raise
+    except Exception:
+        alone = await asyncio.gather(*(asyncio.to_thread(_session, desk, ticket) for ticket in wanted.values()))
+        found = {account: session for each in alone for account, session in each.items()}
+        if not found:
+            raise
+        return found
+
+
+def _session(desk: Desk, ticket: Ticket) -> Mapping[Name, Session]:
+    with Spared(ticket):
+        return desk.vault.sessions([name(ticket)])
+    return {}
 
 
 def _unserved_because(desk: Desk, ticket: Ticket) -> str | None:

@@ -17,7 +17,7 @@ from quantleap.domain.account import Session
 from quantleap.domain.basket import Basket
 from quantleap.domain.clock import IST
 from quantleap.domain.errors import Conflict, NotFound
-from quantleap.domain.execution import Decision, Lease, Report, Share, State, Ticket, Venue
+from quantleap.domain.execution import FAULT, Decision, Lease, Report, Share, State, Ticket, Venue
 from quantleap.domain.runs import report_of
 from quantleap.domain.subscription import Status
 from quantleap.services import roster
@@ -25,7 +25,7 @@ from quantleap.services.broker_accounts import mark_login_required
 from quantleap.services.desk import Desk, Errand, Name
 from quantleap.services.gate import NS, SETTLE, Fenced, Gate, from_ns, to_ns
 from quantleap.services.hindsight import channel_of, look_again
-from quantleap.services.isolation import FAULT, Spared, note
+from quantleap.services.isolation import Spared, note
 from quantleap.services.lookout import Lookout, Unwatched
 from quantleap.services.roster import UNREADABLE, Hours, name
 from quantleap.services.trader import Opening, Trader
@@ -42,6 +42,10 @@ SETTLING = timedelta(seconds=40)
 """Before a worker's process is gone: whatever still hangs is left off then, so that all can be stored and told."""
 
 
+class Unsettled(Exception):
+    """What became of some tickets could not be stored; the report tells of them as incomplete."""
+
+
 class Served(NamedTuple):
     """What a worker did: the report it stored, the tickets it is made of, and the brokers it took out."""
 
@@ -51,19 +55,23 @@ class Served(NamedTuple):
 
 
 class Warm(NamedTuple):
-    """What lies ready for the boundary: tickets that are settled already, and a trader for each of the others."""
+    """What lies ready for the boundary: tickets that have their last word, and a trader for each of the others.
+
+    Of `unreadable` tickets of the entry an exit knows nothing but that they are there.
+    """
 
     decision: Decision
     done: Sequence[Ticket]
     traders: Sequence[Trader]
     unlocked_at: datetime
+    unreadable: int
 
 
 async def serve(desk: Desk, errand: Errand) -> Served:
     """Do the shard's part of the run and tell what became of it.
 
     Raises `Conflict` when another worker may still be alive, and `Fenced` when one took over; neither has sent
-    or stored anything after that.
+    or stored anything after that. Raises `Unsettled` once all is told that could be.
     """
     now = from_ns(desk.timer.now_ns())
     lease = await asyncio.to_thread(
@@ -74,29 +82,33 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     await _take_up(desk, errand, warm, lease)
     await _last_look(desk, errand, warm, lookout)
     settled = await _fire(desk, errand, warm, lease, lookout)
-    served = await _report(desk, errand, warm.decision, [*warm.done, *settled])
+    served = await _report(desk, errand, warm, [*warm.done, *settled])
     return served._replace(taken_out=sorted(lookout.tags.taken_out))
 
 
-async def _report(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Served:
+async def _report(desk: Desk, errand: Errand, warm: Warm, tickets: Sequence[Ticket]) -> Served:
+    """Store the report; raises after it where tickets could not be settled, for the next attempt may be able to."""
     closing = errand.closes is not None
-    report = report_of([tickets], telling.unwinding(decision, closing=closing), closing=closing)
+    unwinding = telling.unwinding(warm.decision, closing=closing)
+    report = report_of([tickets], unwinding, closing=closing, unreadable=warm.unreadable)
     await asyncio.to_thread(desk.runs.report, errand.run_id, errand.shard, report)
+    if unsettled := [ticket.name for ticket in tickets if not ticket.settled]:
+        raise Unsettled(unsettled)
     return Served(report, tickets)
 
 
 async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> Warm:
     """Everything that can be done before the boundary: tickets stored, tokens unlocked, connections open."""
     decision = await asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id)
-    drafts, before = await _drafts(desk, errand, decision)
-    names = {name(ticket) for ticket in drafts if errand.closes or not ticket.settled}
+    drafts, before, unreadable = await _drafts(desk, errand, decision)
+    wanted = [ticket for ticket in drafts if errand.closes or not ticket.settled]
     unlocked_at = from_ns(desk.timer.now_ns())
     accounts, sessions = await asyncio.gather(
-        asyncio.to_thread(desk.accounts.many, names), asyncio.to_thread(desk.vault.sessions, names)
+        asyncio.to_thread(desk.accounts.many, {name(ticket) for ticket in wanted}), roster.sessions(desk, wanted)
     )
     hours = Hours(errand.boundary, decision.leaves_at)
     ready = [_untold(roster.checked(desk, t, accounts, sessions, hours), errand) for t in drafts]
-    tickets = await _stored(desk, errand, [t.served_under(lease.token) for t in ready])
+    tickets, lost = await _stored(desk, errand, lease, [t.served_under(lease.token) for t in ready])
     traders = _traders(desk, errand, tickets, sessions, lookout, lease)
     for trader in traders:
         trader.channel.before_s = before.get(trader.ticket.name, ())
@@ -105,21 +117,33 @@ async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> W
     await asyncio.gather(joining, *map(_connect, traders))
     trading = {trader.ticket.name for trader in traders}
     stranded = [_strand(t, lease, sessions) for t in tickets if not (t.settled or t.name in trading)]
-    done = [*(t for t in tickets if t.settled), *await _settle(desk, errand, decision, stranded)]
-    return Warm(decision, done, traders, unlocked_at)
+    done = [*lost, *(t for t in tickets if t.settled), *await _settle(desk, errand, decision, stranded)]
+    return Warm(decision, done, traders, unlocked_at, unreadable)
 
 
-async def _stored(desk: Desk, errand: Errand, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-    """Tickets as stored; one that cannot be is not traded, and where none can be that is raised."""
+class Stored(NamedTuple):
+    """Tickets as stored, and those that could not be, which nobody trades.
+
+    One of the latter of which a worker before may have sent orders has no last word.
+    """
+
+    tickets: Sequence[Ticket]
+    lost: Sequence[Ticket] = ()
+
+
+async def _stored(desk: Desk, errand: Errand, lease: Lease, tickets: Sequence[Ticket]) -> Stored:
+    """Store tickets; where none can be that is raised."""
     try:
-        return await asyncio.to_thread(desk.runs.write_tickets, tickets)
+        return Stored(await asyncio.to_thread(desk.runs.write_tickets, tickets))
     except Conflict:
         raise
     except Exception:
         found = await asyncio.gather(*(asyncio.to_thread(_stored_alone, desk, errand, ticket) for ticket in tickets))
         if not any(found):
             raise
-        return [each or ticket.skip(FAULT) for each, ticket in zip(found, tickets, strict=True)]
+        lost = [ticket.skip(FAULT) for each, ticket in zip(found, tickets, strict=True) if each is None]
+        told = lost if lease.armed_until is None else [ticket.reopened() for ticket in lost]
+        return Stored([each for each in found if each is not None], told)
 
 
 def _stored_alone(desk: Desk, errand: Errand, ticket: Ticket) -> Ticket | None:
@@ -146,16 +170,24 @@ async def _connect(trader: Trader) -> None:
         await trader.channel.connect()
 
 
-async def _drafts(
-    desk: Desk, errand: Errand, decision: Decision
-) -> tuple[Sequence[Ticket], Mapping[str, Sequence[float]]]:
-    """Every ticket as it is before the account is looked at, and of an exit when orders left before it, by name."""
+class Drafts(NamedTuple):
+    """Every ticket as it is before the account is looked at, and of an exit when orders left before it, by name.
+
+    `unreadable` tickets of the entry are in none of them.
+    """
+
+    tickets: Sequence[Ticket]
+    before: Mapping[str, Sequence[float]] = {}
+    unreadable: int = 0
+
+
+async def _drafts(desk: Desk, errand: Errand, decision: Decision) -> Drafts:
     if errand.closes is None:
-        return await asyncio.to_thread(roster.entries, desk, errand, decision), {}
-    claims = await asyncio.to_thread(roster.claims, desk, errand)
+        return Drafts(await asyncio.to_thread(roster.entries, desk, errand, decision))
+    claims, unreadable = await asyncio.to_thread(roster.claims, desk, errand)
     seen = await look_again(desk, errand, claims)
     before = {claim.entry.name: [at.timestamp() for at in claim.sends] for claim in seen}
-    return await asyncio.to_thread(roster.exits, desk, errand, decision, seen), before
+    return Drafts(await asyncio.to_thread(roster.exits, desk, errand, decision, seen), before, unreadable)
 
 
 def _untold(ticket: Ticket, errand: Errand) -> Ticket:
@@ -341,7 +373,7 @@ async def _see_through(
         tickets = [tasks[task].settled() for task, fault in outcomes.items() if fault is None]
         try:
             settled += await _settle(desk, errand, warm.decision, tickets)
-        except Exception as fault:  # noqa: BLE001 - raised once the others are through
+        except Fenced as fault:  # raised once the others are through
             faults.append(fault)
     if any(isinstance(fault, Fenced) for fault in faults):
         raise Fenced
@@ -403,19 +435,29 @@ def _lateness(desk: Desk, lease: Lease) -> timedelta:
 
 
 async def _settle(desk: Desk, errand: Errand, decision: Decision, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-    """Store what became of tickets, each together with what others need to hear of it."""
+    """Store what became of tickets, each together with what others need to hear of it; raises `Fenced`.
+
+    One that cannot be stored comes back without its last word.
+    """
     closing = errand.closes is not None
     of_ticket = partial(
         telling.of_ticket, decision=decision, boundary=errand.boundary, closing=closing, tries=errand.tries
     )
 
-    def settle(ticket: Ticket) -> None:
-        desk.runs.settle(ticket, of_ticket(ticket))
+    def settle(ticket: Ticket) -> Ticket:
+        with Spared(ticket):
+            desk.runs.settle(ticket, of_ticket(ticket))
+            return ticket
+        return ticket.reopened()
 
     writes = (asyncio.to_thread(settle, ticket) for ticket in tickets)
-    faults = [each for each in await asyncio.gather(*writes, return_exceptions=True) if each is not None]
-    if any(isinstance(fault, Conflict) for fault in faults):
+    settled = await asyncio.gather(*writes, return_exceptions=True)
+    if any(isinstance(each, Conflict) for each in settled):
         raise Fenced
-    for fault in faults:
-        raise fault
-    return tickets
+    return [_unless_raised(each) for each in settled]
+
+
+def _unless_raised[T](outcome: T | BaseException) -> T:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
