@@ -37,7 +37,7 @@ ACCESS = {
         vault=Use.KEEP,
     ),
     "execution-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
-    "precision-timer-due": Access(("GetItem", "Query"), plans=("PutObject",)),
+    "precision-timer-due": Access(("GetItem", "BatchGetItem", "Query"), plans=("PutObject",)),
     "precision-timer-plan": Access(("GetItem", "Query", "PutItem"), plans=("GetObject", "PutObject")),
     "precision-timer-decide": Access(
         ("GetItem", "Query", "PutItem"), plans=("GetObject", "PutObject"), masters=("GetObject", "PutObject")

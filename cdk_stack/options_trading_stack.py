@@ -105,6 +105,7 @@ class OptionsTradingStack(Stack):
                 "address-not-allowed": self.timer.address_refused,
                 "broker-taken-out": self.timer.taken_out,
                 "account-faulted": self.faults.of_accounts,
+                "run-not-planned": self.faults.of_plans,
                 "row-unreadable": self.faults.of_rows,
                 "instrument-masters-failed": self.functions["instrument-masters"].metric_errors(),
                 "instrument-master-refused": self.masters.refused,

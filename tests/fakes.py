@@ -132,6 +132,9 @@ class FakeBaskets:
         except KeyError:
             raise NotFound("No such template") from None
 
+    def many(self, basket_ids: Iterable[str]) -> Mapping[str, Basket]:
+        return {basket_id: self.get(basket_id) for basket_id in basket_ids if basket_id in self.held}
+
     def version(self, basket_id: str, number: int) -> BasketVersion:
         try:
             return self.states[basket_id, number]

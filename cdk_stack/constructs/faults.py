@@ -1,4 +1,4 @@
-"""Faults that cost one account its part of a run and nobody else's, counted of the logs: somebody has to look."""
+"""Faults that cost one account or one run its part and nobody else's, counted of the logs: somebody has to look."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
@@ -23,6 +23,9 @@ READERS = (
 )
 """Functions that read many rows for a run, and those that end one."""
 
+RUN_NOT_PLANNED = "a run could not be planned"
+PLANNERS = ("precision-timer-plan",)
+
 
 class Faults(Construct):
     """The lines begin with their message, and say behind it whose it was: a pattern finds it anywhere in the line."""
@@ -32,6 +35,7 @@ class Faults(Construct):
         self._prefix = prefix
         self._functions = functions
         self.of_accounts = self._count("AccountsFaulted", ACCOUNT_FAULTED, TRADERS)
+        self.of_plans = self._count("RunsNotPlanned", RUN_NOT_PLANNED, PLANNERS)
         self.of_rows = self._count("RowsUnreadable", ROW_UNREADABLE, READERS)
 
     def _count(self, name: str, message: str, writers: tuple[str, ...]) -> cloudwatch.Metric:

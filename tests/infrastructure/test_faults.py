@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cdk_stack.constructs.faults import READERS, TRADERS
+from cdk_stack.constructs.faults import PLANNERS, READERS, TRADERS
 from quantleap.adapters.items import readable
 from quantleap.services.isolation import Spared
+from quantleap.services.precision_timer import NOT_PLANNED
 from tests.builders import a_ticket
 from tests.infrastructure.template import Template, text
 
@@ -21,10 +22,16 @@ def row_is_damaged() -> None:
     readable([{"user_id": "u", "sort_key": "s"}], lambda item: item["body"])
 
 
+def run_is_not_planned() -> None:
+    """By the words alone: what writes them stands on the whole store, see the integration tests."""
+    logging.getLogger().error("%s: run: OSError", NOT_PLANNED)
+
+
 @pytest.mark.parametrize(
     ("metric", "alarm", "happens", "writers"),
     [
         ("AccountsFaulted", "account-faulted", account_faults, TRADERS),
+        ("RunsNotPlanned", "run-not-planned", run_is_not_planned, PLANNERS),
         ("RowsUnreadable", "row-unreadable", row_is_damaged, READERS),
     ],
 )

@@ -279,6 +279,7 @@ def test_somebody_is_woken_for_a_missed_boundary_and_every_failure(dev: Template
         "broker-taken-out",
         "account-faulted",
         "row-unreadable",
+        "run-not-planned",
         "timer-failed",
         "executor-failed",
         "position-left-half",

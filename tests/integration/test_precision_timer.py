@@ -1,7 +1,7 @@
 """The steps before a boundary over the real table and bucket: few calls, and twice is once."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from quantleap.adapters.plan_store import S3PlanStore
 from quantleap.adapters.runs import TableRuns
 from quantleap.adapters.subscriptions import TableSubscriptions
 from quantleap.adapters.table import Table
-from quantleap.domain.basket import Basket
+from quantleap.domain.basket import Basket, MarketplaceConfig, Visibility
 from quantleap.domain.broker import Broker, Instrument
 from quantleap.domain.clock import IST
 from quantleap.domain.contracts import Contract, Index
@@ -31,7 +31,7 @@ from quantleap.domain.sessions import CalendarExhausted, Session, TradingCalenda
 from quantleap.domain.subscription import Action, Subscription
 from quantleap.services import precision_timer
 from quantleap.services.precision_timer import Timer
-from tests.builders import NINE_TWENTY, TEMPLATE, ZEBU, a_subscription, a_template, counting
+from tests.builders import NINE_TWENTY, TEMPLATE, ZEBU, a_basket, a_subscription, a_template, counting
 from tests.unit.test_planning import EXPIRY, a_master, a_snapshot
 
 BUCKET = "plans"
@@ -191,7 +191,7 @@ def test_what_is_due_takes_one_query_and_the_subscribers_one(market: Timer, tabl
     asked_due = calls(table, lambda: dues.extend(precision_timer.due(market, NINE_TWENTY)))
     asked_plan = calls(table, lambda: precision_timer.plan(market, dues))
 
-    assert asked_due == {"Query": 1, "GetItem": 1}
+    assert asked_due == {"Query": 1, "BatchGetItem": 1}
     assert asked_plan["Query"] == 2, "the halts in one, and all subscribers in one"
     assert set(asked_plan) == {"Query", "GetItem", "PutItem"}
 
@@ -238,6 +238,54 @@ def test_a_version_that_moves_to_fewer_strategies_while_it_is_planned_stops_no_o
 
     assert [each.refusal for each in decisions] == ["template_version_moved", None]
     assert [each.entered for each in market.baskets.due("MON#15:15") if each.entered] == [now]
+
+
+def test_a_template_that_is_damaged_keeps_no_other_from_being_due(market: Timer, table: Table) -> None:
+    basket = a_basket(basket_id="bsk_bad")
+    market.baskets.add(basket)
+    market.baskets.save(basket.offered(MarketplaceConfig(), NINE_TWENTY), was=basket)
+    table.put({**keys.basket("bsk_bad"), "entity_type": "BASKET", "version": 1})
+
+    assert len(market.baskets.due("MON#09:20")) == 2
+    assert [each.template_id for each in precision_timer.due(market, NINE_TWENTY)] == [TEMPLATE]
+
+
+def test_a_run_that_cannot_be_planned_is_told_and_keeps_no_other_from_trading(
+    market: Timer, table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    (entry,) = precision_timer.due(market, NINE_TWENTY)
+    damaged = entry.run_id.replace("T0920", "T0915")
+    table.put({**keys.run(damaged), "entity_type": "RUN", "version": 1})
+    leaving = exit_of(entry.model_copy(update={"run_id": damaged}), NINE_TWENTY, (0,))
+
+    assert [made.due for made in precision_timer.plan(market, [leaving, entry])] == [entry]
+    assert f"{precision_timer.NOT_PLANNED}: {leaving.run_id}: " in caplog.text
+    with pytest.raises(ExceptionGroup, match="no run could be planned"):
+        precision_timer.plan(market, [leaving])
+
+
+def test_a_run_that_faults_once_is_planned_all_the_same(market: Timer, monkeypatch: pytest.MonkeyPatch) -> None:
+    seats, failed = market.subscriptions.seats, list[str]()
+
+    def at_first_failing(template_id: str) -> Any:
+        if not failed:
+            failed.append(template_id)
+            raise OSError("the table does not answer")
+        return seats(template_id)
+
+    monkeypatch.setattr(market.subscriptions, "seats", at_first_failing)
+
+    assert planned(market).shards == 3
+    assert failed == [TEMPLATE]
+
+
+def test_who_follows_a_template_goes_on_when_its_audience_is_narrowed(market: Timer) -> None:
+    basket = market.baskets.get(TEMPLATE)
+    private = MarketplaceConfig(visibility=Visibility.PRIVATE, partners=("acme",))
+    market.baskets.save(basket.model_copy(update={"marketplace": private, "version": 3}), was=basket)
+
+    assert not market.baskets.get(TEMPLATE).visible_to("zebu")
+    assert planned(market).tenants == {"zebu#test": (0, 1, 2)}
 
 
 def test_a_run_nobody_follows_is_not_planned(timer: Timer) -> None:
@@ -412,8 +460,9 @@ def test_a_schedule_that_lags_behind_a_withdrawn_template_enters_nobody(market: 
 
         due = market.baskets.due
 
-        def get(self, basket_id: str) -> Basket:
-            return market.baskets.get(basket_id).model_copy(update={"marketplace": None})
+        def many(self, basket_ids: Iterable[str]) -> Mapping[str, Basket]:
+            found = market.baskets.many(basket_ids)
+            return {each: basket.model_copy(update={"marketplace": None}) for each, basket in found.items()}
 
     late: Any = Lagging()
 

@@ -1,6 +1,6 @@
 """Baskets in the table: the live record, each version for good, and a schedule item for each entry slot."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -129,6 +129,12 @@ class TableBaskets:
         )
         now = self._clock()
         return readable(items, partial(of_item, at=now))
+
+    def many(self, basket_ids: Iterable[str]) -> Mapping[str, Basket]:
+        """Baskets by id, a hundred a call; the missing are absent, and those that cannot be read."""
+        items = self._table.get_many(keys.basket(basket_id) for basket_id in dict.fromkeys(basket_ids))
+        found = readable(items, partial(of_item, at=self._clock()))
+        return {basket.basket_id: basket for basket in found}
 
     def due(self, slot: str) -> Sequence[Scheduled]:
         """What enters or leaves in a slot: one query."""

@@ -93,6 +93,9 @@ class Baskets(Protocol):
     def get(self, basket_id: str) -> Basket:
         """Read one, strongly consistent; raises `NotFound`."""
 
+    def many(self, basket_ids: Iterable[str]) -> Mapping[str, Basket]:
+        """Baskets by id, a hundred a call; the missing are absent, and those that cannot be read."""
+
     def version(self, basket_id: str, number: int) -> BasketVersion:
         """A state of a basket, strongly consistent; raises `NotFound`."""
 

@@ -3,6 +3,7 @@
 Each step may run twice or beside itself: the first plan and the first decision of a run are the ones that count.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -40,10 +41,18 @@ from quantleap.domain.sessions import Calendar, CalendarExhausted, Provisional, 
 from quantleap.domain.sizing import caps
 from quantleap.services.gathering import Gathered, gather
 
+log = logging.getLogger(__name__)
+
 type Chain = tuple[Index, date]
 """The options of an index that expire on a day."""
 
 PLAN_ID_LENGTH = 8
+
+PLANNED_AT_MOST = 2
+"""How often a step tries to plan a run that faults."""
+
+NOT_PLANNED = "a run could not be planned"
+"""What the log says of it; an alarm listens for it."""
 
 UNLISTED: Mapping[type[Exception], str] = {
     NotListed: "series_not_listed",
@@ -96,7 +105,7 @@ def boundary_after(started: datetime) -> datetime:
 
 
 def due(timer: Timer, boundary: datetime) -> list[Due]:
-    """What enters or leaves at a boundary: nothing outside a session, else one query.
+    """What enters or leaves at a boundary: nothing outside a session, else one query and one read of the templates.
 
     Raises `CalendarExhausted` past the end of the session table: no trade on a day nobody announced.
     """
@@ -106,8 +115,8 @@ def due(timer: Timer, boundary: datetime) -> list[Due]:
         return []
     name = slot(Day.of(local), local.time())
     lines = timer.baskets.due(name)
-    baskets = [timer.baskets.get(line.template_id) for line in lines if line.entered is None]
-    entries = ((basket, _entering(basket, name, session)) for basket in baskets)
+    baskets = timer.baskets.many(line.template_id for line in lines if line.entered is None)
+    entries = ((basket, _entering(basket, name, session)) for basket in baskets.values())
     return [
         *(entry_of(basket, boundary, numbers, None) for basket, numbers in entries if numbers),
         *(exit_of(line.entered, boundary, line.strategies) for line in lines if _leaves(line.entered, boundary)),
@@ -162,10 +171,22 @@ def _entered(timer: Timer, trigger: Trigger) -> Due | None:
 def plan(timer: Timer, dues: Iterable[Due]) -> list[Plan]:
     """Who each run is for, cut into shards and stored; runs nobody follows are left out.
 
-    The seats are written before the plan that names them, so a plan that is found is whole.
+    The seats are written before the plan that names them, so a plan that is found is whole. A run that faults is tried
+    once more after the others, and then left out and told; where nothing can be planned that is raised.
     """
-    halts = timer.halts.list()
-    return [made for made in (_plan(timer, each, halts) for each in dues) if made.shards]
+    halts, left = timer.halts.list(), list(dues)
+    plans: dict[str, Plan] = {}
+    faults: list[Exception] = []
+    for _ in range(PLANNED_AT_MOST):
+        faults = []
+        made = [_spared(faults, _plan, timer, each, halts) for each in left]
+        plans |= {each.due.run_id: each for each in made if each is not None}
+        left = [each for each in left if each.run_id not in plans]
+    if left and not plans:
+        raise ExceptionGroup("no run could be planned", faults)
+    for each, fault in zip(left, faults, strict=True):
+        log.error("%s: %s: %s", NOT_PLANNED, each.run_id, type(fault).__name__)
+    return [each for each in plans.values() if each.shards]
 
 
 def _plan(timer: Timer, each: Due, halts: Sequence[Halt]) -> Plan:
@@ -279,10 +300,10 @@ def decide(timer: Timer, plans: Iterable[Plan]) -> list[Decision]:
 
 
 def _spared[**P, T](faults: list[Exception], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """What one run comes to; its fault must not be the others'."""
+    """What one run comes to; its fault must not be the others', and is kept."""
     try:
         return work(*args, **kwargs)
-    except Exception as fault:  # noqa: BLE001 - raised once the others are decided
+    except Exception as fault:  # noqa: BLE001 - raised or told once the others are through
         faults.append(fault)
         return None
 
