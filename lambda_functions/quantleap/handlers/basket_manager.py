@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from quantleap.domain.basket import UpdatePolicy
 from quantleap.domain.basket_changes import BasketChange, NewApproval, NewBasket
+from quantleap.domain.broker_id import BROKER_IDS
 from quantleap.domain.halts import NewHalt
 from quantleap.domain.market_data_changes import NewMarketData
 from quantleap.handlers.views import calendar as calendar_views
@@ -144,12 +145,20 @@ def _facts() -> market_data.Facts:
         store=wiring.market_data_store(),
         baskets=wiring.baskets(),
         runs=wiring.runs(),
-        brokers={each.broker_id for each in wiring.brokers().capabilities()},
+        brokers=BROKER_IDS,
         calendar=wiring.calendar_of,
         clock=wiring.clock,
     )
 
 
 handler = lambda_handler(
-    api, wiring.baskets, wiring.calendar, wiring.halts, wiring.runs, wiring.starter, wiring.subscriptions, wiring.users
+    api,
+    wiring.baskets,
+    wiring.calendar,
+    wiring.halts,
+    wiring.market_data_store,
+    wiring.runs,
+    wiring.starter,
+    wiring.subscriptions,
+    wiring.users,
 )
