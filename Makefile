@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 # jsii names Node 20 outdated in a banner of ten lines at every start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-.PHONY: help setup environments run demo key bench test lint coverage reference transcript style types quick-tests sdk-tests journey-tests sdks lock clean stale
+.PHONY: help setup environments run demo key bench test lint coverage reference transcript style types quick-tests sdk-tests client-tests journey-tests sdks clients lock clean stale
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -40,6 +40,7 @@ test: setup ## check style and types, pass every test
 	@$(MAKE) style
 	@$(MAKE) -j2 types quick-tests
 	@$(MAKE) sdk-tests
+	@$(MAKE) client-tests
 	@$(MAKE) journey-tests
 
 lint: setup ## check style and types
@@ -56,18 +57,22 @@ types:
 
 quick-tests:
 	@echo "tests: unit, integration, infrastructure"
-	@.venv/bin/pytest -m "not e2e and not sdk" -n auto --maxprocesses 4 --dist loadfile
+	@.venv/bin/pytest -m "not e2e and not sdk and not clients" -n auto --maxprocesses 4 --dist loadfile
 
 sdk-tests: setup sdks
 	@echo "tests: our orders beside those of the brokers' own clients"
 	@.venv/bin/pytest -m sdk
+
+client-tests: setup clients
+	@echo "tests: clients that generators make of the API's description"
+	@.venv/bin/pytest -m clients
 
 journey-tests:
 	@echo "tests: end to end, on a local platform of their own"
 	@.venv/bin/pytest -m e2e
 
 coverage: setup ## show that the quick tests take every branch of domain and services
-	@.venv/bin/pytest -m "not e2e and not sdk" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	@.venv/bin/pytest -m "not e2e and not sdk and not clients" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
 	@.venv/bin/coverage report --include="*/domain/*,*/services/*" --fail-under=100 --show-missing --skip-covered
 
 reference: setup ## write the documents that are made from the code
@@ -94,6 +99,9 @@ setup: ## install what is missing; done by the others too
 
 sdks: # the brokers' own clients; only what compares us with them needs these
 	@$(MAKE) -q .sdks/.ready || $(TAKE_TURNS) $(MAKE) -s .sdks/.ready
+
+clients: # what partners make their clients with; only the tests of the API's description need it
+	@$(MAKE) -q .clients/.ready || $(TAKE_TURNS) $(MAKE) -s .clients/.ready
 
 environments: .venv/.ready .emulator/.ready node_modules/.ready
 
@@ -128,6 +136,16 @@ endef
 	@echo "set-up: the brokers' own clients (.sdks)"
 	$(environment)
 
+CLIENTS = tests/clients
+.clients/.ready: $(CLIENTS)/requirements.txt $(CLIENTS)/package-lock.json $(CLIENTS)/package.json \
+		$(shell [ -x .clients/bin/python ] || echo stale) | $(UV_READY)
+	@echo "set-up: generators of clients (.clients)"
+	$(environment)
+	@rm -f $@
+	@cp $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(@D)
+	@npm ci --prefix $(@D) --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 node_modules/.ready: package-lock.json package.json
 	@echo "set-up: CDK command line (node_modules)"
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
@@ -146,7 +164,8 @@ lock: $(UV_READY) ## write the lists of exact versions from pyproject.toml
 	@$(LOCK) $(BY) (boto3 is not in the layer: the Lambda runtime has it)" pyproject.toml \
 		-c requirements.txt -o lambda_functions/requirements.txt
 	@$(LOCK) $(BY)" --group sdks -o tests/sdk/requirements.txt
+	@$(LOCK) $(BY)" --group clients -o tests/clients/requirements.txt
 
 clean: ## remove all that was installed or made here, local data too
-	@rm -rf .venv .emulator .sdks .tools node_modules .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .emulator .sdks .clients .tools node_modules .local cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -186,9 +186,12 @@ def _models(read: Sequence[Reading], *, strict: bool) -> Models:
     uses.append((Refusal, "serialization"))
     names, found = schemas.components(list(dict.fromkeys(uses)))
     models = Models(names, found, {}, {"unevaluatedProperties": False} if strict else {})
+    requests = schemas.reached(found, [models.ref(model, "validation") for model in sent])
+    queries = {names[each.query, "validation"] for each in read if each.query}
+    for name in found.keys() - queries:
+        found[name] = schemas.without_defaults(found[name], read=name in requests)
     _open(found[names[Refusal, "serialization"]])
     if not strict:
-        requests = schemas.reached(found, [models.ref(model, "validation") for model in sent])
         for name in found.keys() - requests:
             _open(found[name])
     return models

@@ -51,6 +51,12 @@ class OnTheWire(GenerateJsonSchema):
         """A field's title would only repeat its name."""
         return False
 
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: ANN401, FBT001 - pydantic's own
+        """An answer has every field that has a value of its own; what is null may be left out."""
+        inner = field["schema"]
+        valued = inner.get("default") is not None or "default_factory" in inner
+        return super().field_is_required(field, total) or (self.mode == "serialization" and valued)
+
     def decimal_schema(self, schema: cs.DecimalSchema) -> JsonSchemaValue:
         """An exact number."""
         bounds = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
@@ -92,19 +98,33 @@ def components(uses: Sequence[Use]) -> tuple[Mapping[Use, str], dict[str, Schema
             _name_twice(found[names[model, "validation"]])
     for name, schema in found.items():
         schema["title"] = name
-    return names, {name: _without_loose_defaults(schema) for name, schema in found.items()}
+    return names, found
 
 
-def _without_loose_defaults(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """The same without defaults that generators trip over: `null`, for what was left out is not null, and objects."""
+def without_defaults(schema: Schema, *, read: bool) -> Schema:
+    """A model's schema with the defaults of what is `read` in words.
+
+    A generator of TypeScript requires of a request whatever has a default, and others trip over null and objects.
+    """
+    bare: Schema = _without_default(schema)
+    for name, field in schema.get("properties", {}).items():
+        bare["properties"][name] = _without_default(_in_words(field) if read else field)
+    return bare
+
+
+def _in_words(field: Schema) -> Schema:
+    if field.get("default") is None:
+        return field
+    words = f"Default: {json.dumps(field['default'])}."
+    return {**field, "description": f"{field['description']} {words}" if "description" in field else words}
+
+
+def _without_default(value: Any) -> Any:  # noqa: ANN401 - JSON
     match value:
         case dict():
-            loose = isinstance(value.get("default", ""), dict | type(None))
-            return {
-                name: _without_loose_defaults(part) for name, part in value.items() if not (name == "default" and loose)
-            }
+            return {name: _without_default(part) for name, part in value.items() if name != "default"}
         case list():
-            return [_without_loose_defaults(part) for part in value]
+            return [_without_default(part) for part in value]
         case _:
             return value
 
@@ -129,12 +149,16 @@ def _renamed(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _name_twice(schema: Schema) -> None:
-    """`template_basket_id` is another name of `template_id`; where one is required, either will do."""
+    """`template_basket_id` is another name of `template_id`; where one is required, either will do.
+
+    It is said with `if`, which generators of clients pass over; with an `anyOf` beside `properties` they drop the type.
+    """
     fields = schema["properties"]
     fields["template_basket_id"] = {**fields["template_id"], "description": "Another name of template_id."}
     if "template_id" in schema.get("required", ()):
         schema["required"].remove("template_id")
-        schema["anyOf"] = [{"required": [name]} for name in ("template_id", "template_basket_id")]
+        schema["if"] = {"not": {"required": ["template_basket_id"]}}
+        schema["then"] = {"required": ["template_id"]}
 
 
 def parameters(whole: Schema) -> list[Schema]:
