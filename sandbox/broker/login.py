@@ -1,4 +1,7 @@
-"""A broker's login page: the person gives a user id, the app gets what the broker returns with."""
+"""A broker's login page: the person gives a user id, the app gets what the broker returns with.
+
+The address names the linked client id in `login_hint`, so the page shows it; real brokers' pages know nothing of it.
+"""
 
 import re
 from collections.abc import Callable
@@ -19,6 +22,8 @@ SCHEMES = {"http", "https"}
 HINT = (
     "The simulator knows test_api_key (its secret is test_api_secret) and every app registered with POST /control/apps."
 )
+LINKED = "The linked client id is {client}; a login with another one is refused when it comes back."
+ANYBODY = "Any user id will do."
 
 
 class LoginWords(NamedTuple):
@@ -53,7 +58,10 @@ class LoginPage:
         app = request.query_params.get(self._words.app, "")
         if app not in self._firm.accounts.apps:
             return _refused("Invalid Input : api key")
-        return page("login", f"Log in to {self._words.title}", app=app, broker=self._words.title)
+        linked = request.query_params.get("login_hint", "")
+        whose = LINKED.format(client=linked) if linked else ANYBODY
+        title = f"Log in to {self._words.title}"
+        return page("login", title, app=app, broker=self._words.title, linked=linked, whose=whose)
 
     async def submit(self, request: Request) -> Response:
         """Return to the app with a code, or show the code when there is nowhere to return to."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import urllib3
 
 from quantleap.adapters.brokers.directory import Directory
 from quantleap.adapters.http import UrllibHttp
@@ -48,6 +49,27 @@ def test_any_mock_token_logs_any_account_in(bank: Bank, broker: str) -> None:
     assert account.not_ready_because(bank.clock()) is None
     [session] = bank.vault.sessions([(account.user_id, "ASHA-7")]).values()
     assert session.client_id == "ASHA-7"
+
+
+@pytest.mark.parametrize("broker", BROKER_IDS)
+def test_the_page_of_every_simulated_broker_names_the_linked_client(bank: Bank, broker: str) -> None:
+    broker_accounts.link(
+        bank.ports, a_key(), a_new_account(broker_name=broker, client_id="ASHA-7", api_key=TEST_APP[0])
+    )
+    begun = broker_accounts.begin_login(bank.ports, a_key(), "ASHA-7", ASHAS_MAIL, BACK)
+    shown = urllib3.request("GET", begun.url).data.decode()
+
+    assert "The linked client id is ASHA-7;" in shown
+
+
+@pytest.mark.parametrize("broker", sorted(set(BROKER_IDS) - {"simulated"}))
+def test_the_page_of_a_real_broker_is_told_nothing_that_the_broker_does_not_know(bank: Bank, broker: str) -> None:
+    live = a_key(environment=Environment.LIVE)
+    bank.ports = bank.ports._replace(brokers=Directory("", real=True))
+    broker_accounts.link(bank.ports, live, a_new_account(broker_name=broker, client_id="ASHA-7", api_key=TEST_APP[0]))
+    begun = broker_accounts.begin_login(bank.ports, live, "ASHA-7", ASHAS_MAIL, BACK)
+
+    assert "ASHA-7" not in begun.url
 
 
 @pytest.mark.parametrize("broker", BROKER_IDS)

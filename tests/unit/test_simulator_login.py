@@ -36,6 +36,20 @@ def test_the_page_asks_for_the_user_and_names_the_app(broker: Remote) -> None:
     assert "test_api_key" in answer.data.decode()
 
 
+def test_the_page_names_the_client_that_is_linked_and_fills_it_in(broker: Remote) -> None:
+    shown = broker.get(page(login_hint='AS"HA1')).data.decode()
+
+    assert "The linked client id is AS&quot;HA1;" in shown
+    assert 'name="user_id" value="AS&quot;HA1"' in shown
+
+
+def test_without_a_linked_client_anybody_logs_in(broker: Remote) -> None:
+    shown = broker.get(page()).data.decode()
+
+    assert "Any user id will do." in shown
+    assert 'value=""' in shown
+
+
 def test_the_person_returns_to_the_app_with_a_code_and_the_state(broker: Remote) -> None:
     answer = broker.submit(page(redirect_uri=RETURN_TO, state="s&1"), user_id="ASHA1")
 

@@ -240,7 +240,8 @@ def _begin(ports: Ports, account: BrokerAccount, redirect_url: str | None) -> Lo
         redirect_url=bound,
     )
     ports.logins.start(state)
-    return Login(broker.login_url(credentials, secret, bound), state, rule.binding)
+    page = mock_logins.hinted(broker.login_url(credentials, secret, bound), account.environment, account.client_id)
+    return Login(page, state, rule.binding)
 
 
 def finish_login(ports: Ports, key: PartnerKey, client_id: str, back: LoginCallback) -> BrokerAccount:

@@ -1,4 +1,7 @@
-"""A login of the sandbox without a browser: a code that begins with `mock_token_`, at every simulated broker alike."""
+"""Logins of the sandbox, at every simulated broker alike: whom the page expects, and a page that nobody opens.
+
+A code that begins with `mock_token_` stands for a visit without a browser.
+"""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,6 +15,13 @@ NOWHERE = "https://localhost/"
 """Where the page is told to return to; nobody follows it there."""
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def hinted(page: str, environment: Environment, client_id: str) -> str:
+    """The page's address; a simulated page is told the linked client id by `login_hint`, OpenID Connect's own word."""
+    if environment is not Environment.TEST:
+        return page
+    return page.replace("?", f"?{urlencode({'login_hint': client_id})}&", 1)
 
 
 def played(login: FinishedLogin, environment: Environment, broker: Broker, http: Http) -> FinishedLogin:
