@@ -165,14 +165,8 @@ class Story:
             self._asked(name, slow, "/partner/me")
 
     def _issue(self, **changes: object) -> Mapping[str, str]:
-<<<<<<< HEAD
-        """A new key of the story's partner, as the headers of a request."""
-        firm = {"partner_id": self._partner_id, "partner_name": "Zebu", "broker_id": "zebu"}
-        draft = {**firm, "redirect_urls": [RETURN_TO]}
-=======
         """A new key of the story's partner, as `make run` issues them, as the headers of a request."""
-        draft = {**PARTNER, "partner_id": self._partner_id}
->>>>>>> e90ec38 (The simulated login page names the linked client id, and the guide is played with a key as make run issues it)
+        draft = {**PARTNER, "partner_id": self._partner_id, "redirect_urls": [RETURN_TO]}
         made = self._admin.post("/admin/partner-api-keys", draft | changes).expect(201)
         return {"Authorization": f"Bearer {made['api_key']}", "X-Partner-Secret": made["api_secret"]}
 
