@@ -115,8 +115,8 @@ def test_a_no_in_words_that_nobody_knows_is_looked_up_and_never_told_as_it_came(
     report = run(store, broker)
 
     odd = [intent for intent in store.tickets[TICKET].intents if intent.said is not None]
-    assert [(each.state, each.reason, each.said) for each in odd] == [(State.UNKNOWN, "unknown", said)]
-    assert report.refused["unknown"] == 1
+    assert [(each.state, each.reason, each.said) for each in odd] == [(State.NOT_SENT, "never_arrived", said)]
+    assert report.refused["never_arrived"] == 1
     assert not any(said in reason for reason in report.refused)
 
 
