@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from quantleap.adapters.brokers.zebu import Zebu
-from quantleap.adapters.market_data import FRESH_FOR, GOOD_FOR, FreshMarketData, TableMarketData
+from quantleap.adapters.market_data import AGAIN_AFTER, FRESH_FOR, GOOD_FOR, FreshMarketData, TableMarketData
 from quantleap.adapters.table import Table
 from quantleap.domain.capabilities import Pace
 from quantleap.domain.errors import Conflict
@@ -276,8 +276,10 @@ class Store(TableMarketData):
     """A store that may be cut off."""
 
     down = False
+    looks = 0
 
     def all(self) -> Any:
+        self.looks += 1
         if self.down:
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
         return super().all()
@@ -302,6 +304,20 @@ def test_facts_stand_while_the_table_cannot_be_read_as_long_as_no_change_could_m
     clock.passes(seconds=1)
     with pytest.raises(EndpointConnectionError):
         facts()
+
+
+def test_a_look_that_failed_is_not_made_for_every_account(cut_off: Any) -> None:
+    store, clock, facts = cut_off()
+    facts()
+    store.down = True
+    clock.passes(seconds=FRESH_FOR.total_seconds())
+    for _ in range(250):
+        facts()
+
+    assert store.looks == 2
+    clock.passes(seconds=AGAIN_AFTER.total_seconds())
+    facts()
+    assert store.looks == 3
 
 
 def test_without_ever_having_read_the_table_nothing_is_taken_for_true(cut_off: Any) -> None:

@@ -275,6 +275,21 @@ def test_a_login_that_cannot_be_noted_as_dead_keeps_nothing_from_being_settled(
     assert FAULTED in caplog.text
 
 
+def test_an_account_that_changes_all_the_time_is_no_sign_of_another_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def changed(*_: object) -> None:
+        raise Conflict("it changed meanwhile")
+
+    monkeypatch.setattr(FakeDesk, "save", changed)
+
+    report = run(a_store(2), FakeZebu(behave=expired))
+
+    assert report.refused == {"session_expired": 4}
+    assert report.counts["filled"] == 4
+    assert FAULTED in caplog.text
+
+
 def test_a_token_that_fits_no_header_is_its_accounts_trouble(caplog: pytest.LogCaptureFixture) -> None:
     store, broker = a_store(3), FakeZebu()
     store.sessions["usr_1", "C1"] = Session(

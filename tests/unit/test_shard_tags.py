@@ -4,16 +4,18 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from quantleap.domain.errors import Unavailable
 from quantleap.domain.execution import State, Ticket
 from quantleap.domain.halts import HALTED, Halt
 from quantleap.services.shard import serve
-from quantleap.services.tags import SPOILT
+from quantleap.services.tags import NOT_HALTED, SPOILT
+from quantleap.services.trader import Trader
 from tests import misprints
-from tests.engine import Behaviour, FakeZebu, Line, Power, Store, T, a_desk, an_errand, play, survive
+from tests.engine import Behaviour, FakeZebu, Hangs, Line, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
-from tests.unit.test_shard_exits import after_entry, leave
+from tests.unit.test_shard_exits import EXIT, after_entry, leave
 from tests.unit.test_shard_inheriting import held
 from tests.unit.test_shard_late_fills import TICKET, naked, turned_round
 
@@ -80,6 +82,53 @@ def test_an_exit_closes_all_though_the_book_spoils_tags(misprint: misprints.Misp
     assert leave(store, broker).counts == {"filled": 4}
     assert not held(broker)
     assert scopes(store) == {"broker:zebu-test"}
+
+
+def nothing() -> None:
+    raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+@pytest.mark.parametrize("hangs_s", [0, 30])
+def test_a_halt_that_hangs_and_fails_keeps_no_exit_waiting(hangs_s: int, caplog: pytest.LogCaptureFixture) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(2), broker, keep=True)
+    broker.prints, entered = misprints.upper_tags, len(broker.arrivals)
+    desk, errand = a_desk(store, broker), an_errand(run_id=EXIT, closes=an_errand().run_id)
+
+    def put(_: Halt) -> None:
+        if hangs_s:
+            raise Hangs(hangs_s, nothing)
+        nothing()
+
+    desk.halts.put = put  # type: ignore[method-assign,assignment]  # only the write fails
+
+    served = play(lambda: serve(desk, errand), WARM)
+
+    assert served.report.counts == {"filled": 8}
+    assert not held(broker)
+    assert max(broker.arrivals[entered:]) < T + timedelta(seconds=3)
+    assert NOT_HALTED in caplog.text
+
+
+def test_an_order_that_shows_without_its_tag_only_at_the_last_look_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, broker = a_store(2), FakeZebu()
+    died(store, broker, 34)
+    by_hand = {"actid": "C1", "norenordno": "M1", "remarks": "", "tsym": "NIFTY26400CE", "trantype": "B", "qty": "130"}
+    late = {**by_hand, "status": "COMPLETE", "fillshares": "130", "avgprc": "80", "rejreason": ""}
+    broker.orders, confirm = [], Trader.confirm
+
+    async def confirm_later(trader: Trader) -> None:
+        if trader.ticket.client_id == "C1":
+            broker.orders.append(late)
+        await confirm(trader)
+
+    monkeypatch.setattr(Trader, "confirm", confirm_later)
+    play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
+
+    assert reasons(store.tickets["sub_1#alloc_1"]) == [SPOILT, *["hedge_failed"] * 3]
+    assert states(store.tickets[TICKET]) == [State.FILLED] * 4
 
 
 def died(store: Store, broker: FakeZebu, cut_at: int) -> None:

@@ -17,6 +17,9 @@ from quantleap.domain.shipped import SHIPPED
 FRESH_FOR = timedelta(minutes=1)
 """How long facts that were read are not asked for again: one small query a minute for each process that needs them."""
 
+AGAIN_AFTER = timedelta(seconds=10)
+"""How long after a look that failed none is made: a worker asks for each of its accounts, and a look may hang."""
+
 GOOD_FOR = timedelta(minutes=50)
 """How long facts stand while the table cannot be read: no change touches a run of the hour after it."""
 
@@ -59,27 +62,37 @@ class FreshMarketData:
         self._store = store
         self._clock = clock
         self._read_at: datetime | None = None
+        self._failed_at: datetime | None = None
         self._versions: list[tuple[DataKind, int]] = []
         self._facts: MarketData = SHIPPED
 
     def __call__(self) -> MarketData:
         """The facts; raises what the table does where it cannot be read and nothing good enough is remembered."""
         now = self._clock()
-        if self._read_at is None or not timedelta(0) <= now - self._read_at < FRESH_FOR:
+        failed_just_now = self._good(now) and _within(AGAIN_AFTER, self._failed_at, now)
+        if not (_within(FRESH_FOR, self._read_at, now) or failed_just_now):
             self._look(now)
         return self._facts
+
+    def _good(self, now: datetime) -> bool:
+        return self._read_at is not None and now - self._read_at <= GOOD_FOR
 
     def _look(self, now: datetime) -> None:
         try:
             written = self._store.all()
         except (BotoCoreError, ClientError):
-            if self._read_at is None or now - self._read_at > GOOD_FOR:
+            if not self._good(now):
                 raise
+            self._failed_at = self._clock()
             return
         versions = [(each.kind, each.version) for each in written]
         if versions != self._versions:
             self._facts = SHIPPED.over(row for each in written for row in each.facts)
         self._read_at, self._versions = now, versions
+
+
+def _within(span: timedelta, since: datetime | None, now: datetime) -> bool:
+    return since is not None and timedelta(0) <= now - since < span
 
 
 def _written(item: Item) -> Written:

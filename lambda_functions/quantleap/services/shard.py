@@ -83,6 +83,7 @@ async def serve(desk: Desk, errand: Errand) -> Served:
     await _last_look(desk, errand, warm, lookout)
     settled = await _fire(desk, errand, warm, lease, lookout)
     served = await _report(desk, errand, warm, [*warm.done, *settled])
+    await lookout.tags.halted()
     return served._replace(taken_out=sorted(lookout.tags.taken_out))
 
 
@@ -396,7 +397,10 @@ async def _trade(desk: Desk, warm: Warm, trader: Trader, opening: Opening | None
 async def _note_login(desk: Desk, warm: Warm, trader: Trader) -> None:
     if trader.channel.session_died:
         with suppress(NotFound):  # deleted meanwhile
-            await asyncio.to_thread(mark_login_required, desk.accounts, *name(trader.ticket), warm.unlocked_at)
+            try:
+                await asyncio.to_thread(mark_login_required, desk.accounts, *name(trader.ticket), warm.unlocked_at)
+            except Conflict as fault:  # the account changes all the time, which says nothing of who serves the shard
+                note(trader.ticket, fault)
 
 
 @contextmanager

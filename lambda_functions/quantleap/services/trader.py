@@ -303,8 +303,12 @@ class Trader:
     async def confirm(self) -> None:
         """Look once more, for others were waited for since; a book in which an order turns up only now is too late."""
         pending = self.pending
-        if pending and await self.read_book() and len(self.pending) < len(pending):
+        if not (pending and await self.read_book()):
+            return
+        if len(self.pending) < len(pending):
             self.give_up(UNREADABLE, State.UNKNOWN)
+        self._hold_back_what_may_be_there()
+        self._end_unhedged()
 
     def _count_sent(self) -> None:
         """What left before counts in the account's pace; when it left in the run nobody knows."""
@@ -319,16 +323,16 @@ class Trader:
         book = await self._adopt()
         if book is None or (self.pending and not belief.holds(book, self.intents.values())):
             return False
-        await self._hold_back_what_may_be_there()
+        self._hold_back_what_may_be_there()
         return True
 
-    async def _hold_back_what_may_be_there(self) -> None:
+    def _hold_back_what_may_be_there(self) -> None:
         """An order that stands in the book without its tag may be one that is still to be placed: nobody can tell."""
         hidden = [intent for intent in self.pending if intent.intent_id in self.hidden]
         for intent in hidden:
             self._note(intent, State.UNKNOWN, reason=SPOILT, doubted=True)
         if hidden:
-            await self.lookout.tags.suspect(self.ticket)
+            self.lookout.tags.suspect(self.ticket)
 
     async def read_book(self) -> bool:
         """Bring every intent up to what the broker's book says; False when it cannot be read."""
@@ -344,7 +348,7 @@ class Trader:
         self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
         self.hidden |= booked.hidden(self.intents.values())
         if booked.spoils(self.intents.values()):
-            await self.lookout.tags.take_out(self.ticket.venue)
+            self.lookout.tags.take_out(self.ticket.venue)
         return booked
 
     def _pending_of(self, side: Side) -> list[Intent]:
