@@ -20,7 +20,7 @@ from quantleap.domain.series import lot_size
 from quantleap.domain.sessions import TradingCalendar
 from quantleap.domain.shipped import SHIPPED
 from quantleap.runtime import wiring
-from tests.builders import Clock
+from tests.builders import Clock, a_plan
 from tests.calls import Calls
 from tests.integration.gateway import Gateway, as_admin, as_user
 from tests.integration.test_api import BASKET, OFFER, refused
@@ -226,6 +226,30 @@ def test_the_way_out_of_what_entered_today_counts_too(admin: Gateway, clock: Clo
 
     refused(said, 409, "market_data_in_use")
     assert "exit of" in next(iter(said.body["details"].values()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("sessions", CLOSED_TODAY),
+        ("sessions", {**CLOSED_TODAY, "kind": "special", "opens": "09:15", "closes": "12:00"}),
+        ("session-hours", {"effective_from": "2026-11-23", "opens": "09:15", "closes": "12:00", "source": SOURCE}),
+    ],
+)
+def test_the_session_stays_that_what_entered_today_leaves_in_however_far_off(
+    admin: Gateway, clock: Clock, kind: str, row: dict[str, Any]
+) -> None:
+    name = offered(admin)
+    entered = a_plan().due.model_copy(update={"template_id": name})
+    wiring.runs().adopt_plan(a_plan().model_copy(update={"due": entered}))
+    clock.passes(minutes=30)
+
+    said = admin(f"PUT {ALL}/{kind}", rows(row))
+
+    refused(said, 409, "market_data_in_use")
+    assert list(said.body["details"].values()) == [f"exit of {name} at 2026-11-23T15:15:00+05:30"]
+    clock.passes(hours=6)
+    assert admin(f"PUT {ALL}/{kind}", rows(row)).status == 200
 
 
 def test_a_year_is_extended_in_two_steps_and_the_calendar_knows_it(admin: Gateway, clock: Clock) -> None:

@@ -206,6 +206,7 @@ def test_a_placed_order_answers_with_the_brokers_id() -> None:
         (refused("Error while calling service, Please contact admin (1)"), Unknown),
         (refused("Error while calling service, Please contact admin (Invalid Input)"), Unknown),
         (refused("You need to add Rs. 1,204.50 in your account to place this order"), InsufficientFunds),
+        (refused("Service is currently not available"), Unknown),
         (refused("Internal Server Error"), Unknown),
         (refused("Request timed out"), Unknown),
         (refused(None), Unknown),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quantleap.domain.broker_id import BROKER_IDS
 from quantleap.domain.errors import InvalidRequest, NotFound
 from quantleap.domain.market_data import ROWS, DataKind, Row, SessionDay, SessionKind
 from quantleap.domain.market_data_changes import kind_of, require_sound, rows_of
@@ -91,7 +92,7 @@ def test_a_kind_nobody_keeps_is_not_found() -> None:
             "greater than 0",
         ),
         ("square-off-hours", {**HOUR, "confirmed": "yes"}, "rows[0].confirmed", "valid boolean"),
-        ("square-off-hours", {**HOUR, "broker_id": "Zebu!"}, "rows[0].broker_id", "pattern"),
+        ("square-off-hours", {**HOUR, "broker_id": "Zebu!"}, "rows[0].broker_id", "Unknown broker"),
         (
             "broker-limits",
             {
@@ -142,7 +143,7 @@ def test_every_row_is_complained_of_at_once() -> None:
         ("square-off-hours", {**HOUR, "at": "15:40"}, "rows[0]", "inside the session"),
         (
             "square-off-hours",
-            {**HOUR, "broker_id": "nobody"},
+            {**HOUR, "broker_id": "mstock"},
             "rows[0].broker_id",
             "Unknown broker; use one of upstox, zebu",
         ),
@@ -210,6 +211,41 @@ def test_a_year_is_covered_once_all_its_holidays_are_written() -> None:
 
     assert accept("session-coverage", YEAR, written=holidays)
     assert "2027 has 7 holidays" in refused("session-coverage", YEAR, written=holidays[:-1])["rows[0].until"]
+
+
+def test_a_year_that_is_covered_keeps_its_holidays_when_all_that_was_written_of_sessions_is_left_out() -> None:
+    holidays = accept("sessions", *HOLIDAYS_2027)
+    before = SHIPPED.over([*holidays, *accept("session-coverage", YEAR, written=holidays)])
+
+    with pytest.raises(InvalidRequest) as refusal:
+        require_sound([], before, SHIPPED.over(rows_of(DataKind.SESSION_COVERAGE, [YEAR])), TODAY, BROKERS)
+
+    assert refusal.value.details == {"rows": "2027-01-01 2027 has 1 holidays on weekdays: write all of them first"}
+
+
+def test_a_row_that_another_kind_stands_on_is_not_left_out() -> None:
+    freeze = {"index": "NIFTY", "effective_from": "2027-01-01", "freeze_quantity": 3600, "source": SOURCE}
+    wider = accept("freeze-quantities", freeze)
+    lots = accept("lot-sizes", {**LOT, "lot_size": 2400}, written=wider)
+
+    with pytest.raises(InvalidRequest) as refusal:
+        require_sound([], SHIPPED.over([*wider, *lots]), SHIPPED.over(lots), TODAY, BROKERS)
+
+    assert "freeze quantity of 1800 below a lot of 2400" in refusal.value.details["rows"]
+
+
+def test_what_was_wrong_before_keeps_nobody_from_writing_something_else() -> None:
+    lots = rows_of(DataKind.LOT_SIZES, [{**LOT, "lot_size": 2400}])
+    ticks = rows_of(
+        DataKind.TICKS, [{"index": "BANKNIFTY", "effective_from": "2027-01-01", "tick": 0.1, "source": SOURCE}]
+    )
+
+    require_sound(ticks, SHIPPED.over(lots), SHIPPED.over([*lots, *ticks]), TODAY, BROKERS)
+
+
+@pytest.mark.parametrize("kind", DataKind)
+def test_what_a_release_is_shipped_with_contradicts_nothing_in_it(kind: DataKind) -> None:
+    require_sound(SHIPPED.rows(ROWS[kind]), SHIPPED, SHIPPED, TODAY, BROKER_IDS)
 
 
 def test_a_national_holiday_is_asked_for_whatever_else_is_written() -> None:

@@ -56,6 +56,11 @@ INSIDE = [
     "https://portal.corp.internal./a",
     "https://portal.localhost/a",
     "https://0x7f.1/a",
+    "https://127.0.0.0x1/a",
+    "https://127.0.0.0x/a",
+    "https://127.0.0.%31/a",
+    "https://portal.interna%6c/a",
+    "https://portal..in/a",
 ]
 
 

@@ -178,6 +178,7 @@ EVERYWHERE: Phrases = (
     ("timed out", Unknown),
     ("timeout", Unknown),
     ("something went wrong", Unknown),
+    ("service .. not available", Unknown),
     ("insufficient permission", AppRefused),
     ("insufficient holding", Refused),
     ("insufficient quantity", Refused),

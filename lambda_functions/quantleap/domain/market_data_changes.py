@@ -106,6 +106,7 @@ def require_sound(
     _refuse(_twice(rows) or {**_past(rows, before, after, today), **_of_unknown(rows, brokers)})
     _refuse({f"rows[{number}]": said for number, row in enumerate(rows) if (said := _contradiction(row, after))})
     _refuse(_incomplete(rows, after))
+    _refuse(_spoilt(before, after))
 
 
 def _refuse(complaints: Complaints) -> None:
@@ -140,6 +141,27 @@ def _of_unknown(rows: Sequence[Row], brokers: Collection[str]) -> Complaints:
         for number, row in enumerate(rows)
         if isinstance(row, SquareOffHour | BrokerLimit) and row.broker_id not in brokers
     }
+
+
+def _spoilt(before: MarketData, after: MarketData) -> Complaints:
+    """What stands beside the rows that were sent, and was sound: one that is left out uncovers what lay under it."""
+    others = (row for kind in ROWS.values() for row in after.rows(kind))
+    found = (
+        f"{row.subject} {row.since} {said}".strip() for row in others if (said := _newly_wrong(row, before, after))
+    )
+    first = next(found, None)
+    return {} if first is None else {"rows": first}
+
+
+def _newly_wrong(row: Row, before: MarketData, after: MarketData) -> str | None:
+    said = _fault(row, after)
+    return said if said and not _fault(row, before) else None
+
+
+def _fault(row: Row, data: MarketData) -> str | None:
+    if isinstance(row, SessionCoverage):
+        return _gap(row, data) or _missing(row.since, row.until, data)
+    return _contradiction(row, data)
 
 
 def _contradiction(row: Row, data: MarketData) -> str | None:

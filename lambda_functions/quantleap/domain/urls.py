@@ -1,6 +1,6 @@
 """Addresses that somebody else writes and a browser follows: one rule for what may stand in them."""
 
-from ipaddress import ip_address
+import re
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,6 +12,9 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 INTERNAL = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private")
 """Last parts of names that no public name server knows (RFC 6761, RFC 6762, and ICANN's collisions)."""
+
+PUBLIC_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
+"""A name whose last part begins with a letter: browsers read `127.0.0.0x1` as a number, and `%6c` as the letter l."""
 
 
 def _parts(value: str) -> SplitResult:
@@ -28,12 +31,8 @@ def _parts(value: str) -> SplitResult:
 
 def is_public(value: str) -> bool:
     """Whether the whole world can reach it by its name: neither a number, nor a name of somebody's own network."""
-    name = (urlsplit(value).hostname or "").rstrip(".")
-    try:
-        ip_address(name)
-    except ValueError:
-        return "." in name and name.rpartition(".")[2] not in INTERNAL and not name.rpartition(".")[2].isdigit()
-    return False
+    name = (urlsplit(value).hostname or "").removesuffix(".")
+    return PUBLIC_NAME.fullmatch(name) is not None and name.rpartition(".")[2] not in INTERNAL
 
 
 def _public(value: str) -> str:

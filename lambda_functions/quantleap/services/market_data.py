@@ -19,7 +19,10 @@ from quantleap.domain.sessions import Calendar, CalendarExhausted
 from quantleap.domain.shipped import SHIPPED
 
 SOON = timedelta(hours=1)
-"""What a run of so near a future goes by is not changed: it may be planned, rehearsed or under way."""
+"""What a run of so near a future goes by is not changed: it may be planned, rehearsed or under way.
+
+Whatever the hour, the session stays in which positions that were entered today are to be left.
+"""
 
 
 class Facts(NamedTuple):
@@ -113,6 +116,8 @@ def _touched(facts: Facts, before: MarketData, after: MarketData, now: datetime)
     for each in {*fired[0], *_asked_for(facts, now)}:
         if any(_seen(was, strategy, day) != _seen(is_, strategy, day) for strategy in each.strategies):
             yield str(each)
+    exits = (each for each in _exits_of_today(facts, now) if was.is_open(each.at) and not is_.is_open(each.at))
+    yield from map(str, exits)
 
 
 def _firing_soon(baskets: Sequence[Basket], calendar: Calendar, now: datetime) -> Iterator[Near]:
@@ -130,12 +135,19 @@ def _near(firing: Firing, basket: Basket, now: datetime) -> Near:
 
 def _asked_for(facts: Facts, now: datetime) -> Iterator[Near]:
     """Runs that are stored already: those under way or asked for, and the ways out of what entered today."""
+    yield from (each for each in _exits_of_today(facts, now) if _is_near(each.at, now))
     for run in facts.runs.of_day(now):
-        strategies = _strategies(facts.baskets, run)
-        leaving = (each for each in strategies if run.kind is Kind.ENTRY and _is_near(_leaves(each, now), now))
-        yield from (Near(_leaves(each, now), Kind.EXIT, run.template_id, (each,)) for each in leaving)
         if _is_near(run.boundary, now):
-            yield Near(run.boundary, run.kind, run.template_id, tuple(strategies))
+            yield Near(run.boundary, run.kind, run.template_id, tuple(_strategies(facts.baskets, run)))
+
+
+def _exits_of_today(facts: Facts, now: datetime) -> Iterator[Near]:
+    """The ways out, still to come, of what entered today."""
+    for run in facts.runs.of_day(now):
+        for each in _strategies(facts.baskets, run) if run.kind is Kind.ENTRY else ():
+            leaves = _leaves(each, now)
+            if leaves >= now:
+                yield Near(leaves, Kind.EXIT, run.template_id, (each,))
 
 
 def _strategies(baskets: Baskets, run: Due) -> Sequence[Strategy]:
