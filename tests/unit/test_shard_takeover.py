@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from quantleap.domain.broker import Answer
 from quantleap.domain.execution import State
 from quantleap.services.desk import Errand
 from quantleap.services.shard import serve
@@ -203,3 +204,24 @@ def test_nobody_is_entered_late_by_a_retry_that_waits_for_its_connection() -> No
     report = play(lambda: serve(a_desk(store, broker), an_errand(attempt=1)), T - 8 * SECOND).report
 
     assert report.skipped == {"entry_window_over": 1}
+
+
+class HungBook(FakeZebu):
+    """The book of one account never answers."""
+
+    def answer(self, payload: bytes) -> tuple[float, Answer | None]:
+        takes_s, answer = super().answer(payload)
+        hangs = b"/OrderBook" in payload and b'"C1"' in payload
+        return 600 if hangs else takes_s, answer
+
+
+def test_a_book_that_hangs_costs_the_others_of_a_shard_that_is_taken_over_nothing() -> None:
+    store, broker = a_store(3), HungBook(behave=lambda _, __: Behaviour(latency_s=3))
+    assert not survive(partial(serve, a_desk(store, broker, Power(80)), an_errand()), WARM)
+    assert 0 < len(broker.orders) < 12
+
+    play(partial(serve, a_desk(store, broker), an_errand(attempt=1)), max(broker.arrivals) + 4 * SECOND)
+
+    assert states(store.tickets["sub_1#alloc_1"]) == [State.UNKNOWN] * 4
+    for other in ("sub_0#alloc_0", "sub_2#alloc_2"):
+        assert states(store.tickets[other]) == [State.FILLED] * 4

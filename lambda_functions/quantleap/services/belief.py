@@ -32,6 +32,11 @@ class Belief:
         self._shown: frozenset[str] = frozenset()
         self._whole_since_ns: int | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether the last look showed what it must."""
+        return self._whole_since_ns is not None
+
     def holds(self, book: Book, known: Iterable[Intent]) -> bool:
         """Whether what this look lacks is not there; `known` are all orders of the account that one knows of."""
         now_ns, known = self._timer.now_ns(), list(known)

@@ -287,17 +287,19 @@ class Trader:
     async def recover(self) -> None:
         """Adopt what a predecessor placed; with no book to believe, nothing more may be sent.
 
-        Everybody waits for the last to be recovered, so it has an end.
+        Everybody waits for the last to be recovered, so it has an end: sooner where a book is not even seen in time.
         """
-        belief = self._belief()
+        belief, ends_s = self._belief(), asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
+        seen_by_s = ends_s - self.channel.broker.capability.book.absent_after_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(RECOVERED_WITHIN_S):
+            async with asyncio.timeout_at(seen_by_s) as limit:
                 for wait in looks():
                     await asyncio.sleep(wait)
                     if await self._recovered(belief):
                         self._count_sent()
                         self._end_unhedged()
                         return
+                    limit.reschedule(ends_s if belief.begun else seen_by_s)
         self.give_up(UNREADABLE, State.UNKNOWN)
 
     async def confirm(self) -> None:
