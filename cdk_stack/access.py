@@ -31,7 +31,9 @@ ACCESS = {
     "subscription-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
     ),
-    "basket-manager": Access(("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
+    "basket-manager": Access(
+        ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+    ),
     "broker-account-manager": Access(
         ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         vault=Use.KEEP,

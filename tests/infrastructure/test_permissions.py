@@ -47,6 +47,11 @@ def test_the_authorizer_reads_single_items_and_nothing_else(either: Template) ->
     assert _beyond_logs(either, "partner-auth") == {"dynamodb:GetItem"}
 
 
+def test_who_writes_only_if_something_else_still_stands_may_ask_that(either: Template) -> None:
+    for function in ("subscription-manager", "basket-manager"):
+        assert "dynamodb:ConditionCheckItem" in _beyond_logs(either, function)
+
+
 def test_secrets_are_reached_by_those_who_need_them_in_this_stages_folder(dev: Template) -> None:
     reaching = [each for each in dev.statements() if any(a.startswith("secretsmanager:") for a in each.actions)]
     folders = {resource for each in reaching for resource in each.resources if resource != "*"}

@@ -110,11 +110,25 @@ def test_a_change_sent_again_is_found_done(admin: Gateway) -> None:
 def test_two_who_write_at_once_do_not_write_over_each_other(table: Table) -> None:
     store = TableMarketData(table)
     first = Written(kind=DataKind.LOT_SIZES).after([], "asha", NINE)
-    store.save(first)
+    store.save(first, [])
 
     for version in (first, Written(kind=DataKind.LOT_SIZES, version=2).after([], "ravi", NINE)):
         with pytest.raises(Conflict):
-            store.save(version)
+            store.save(version, [])
+
+
+def test_what_was_checked_against_another_kind_is_not_stored_once_that_was_written(table: Table) -> None:
+    store = TableMarketData(table)
+    lots, freezes = (Written(kind=kind) for kind in (DataKind.LOT_SIZES, DataKind.FREEZE_QUANTITIES))
+    first = lots.after([], "asha", NINE)
+    store.save(first, [])
+
+    with pytest.raises(Conflict):
+        store.save(freezes.after([], "ravi", NINE), [])
+    store.save(freezes.after([], "ravi", NINE), [first])
+    with pytest.raises(Conflict):
+        store.save(freezes.after([], "ravi", NINE).after([], "ravi", NINE), [first.after([], "asha", NINE)])
+    assert [(each.kind, each.version) for each in store.all()] == [(freezes.kind, 1), (lots.kind, 1)]
 
 
 @pytest.mark.parametrize("line", [f"GET {ALL}", f"GET {LOTS}", f"GET {LOTS}/versions", f"PUT {LOTS}"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,16 +41,23 @@ class TableMarketData:
         items = self._table.query_all("user_id = :kind", newest_first=True, kind=keys.market_data_versions(kind))
         return [_written(item) for item in items]
 
-    def save(self, written: Written) -> None:
-        """Store the next version, unless somebody else did (`Conflict`)."""
+    def save(self, written: Written, beside: Sequence[Written]) -> None:
+        """Store the next version, unless somebody else did, or wrote of another kind than `beside` it (`Conflict`)."""
         was = "version = :was" if written.version > 1 else NEW
         values = {"was": written.version - 1} if written.version > 1 else {}
         current = stored(written, "MARKET_DATA", keys.market_data(written.kind))
         kept = stored(written, "MARKET_DATA_VERSION", keys.market_data_version(written.kind, written.version))
+        versions = {each.kind: each.version for each in beside}
+        stand = [self._standing(kind, versions.get(kind, 0)) for kind in DataKind if kind is not written.kind]
         try:
-            self._table.transact([self._table.putting(current, was, **values), self._table.putting(kept, NEW)])
+            self._table.transact([self._table.putting(current, was, **values), self._table.putting(kept, NEW), *stand])
         except TransactionFailed:
             raise Conflict("It changed meanwhile; read it again") from None
+
+    def _standing(self, kind: DataKind, version: int) -> dict[str, Any]:
+        """That a kind is at the version it was checked against; 0 says that nobody wrote of it."""
+        key = keys.market_data(kind)
+        return self._table.checking(key, "version = :was", was=version) if version else self._table.checking(key, NEW)
 
 
 class FreshMarketData:

@@ -300,8 +300,8 @@ class MarketDataStore(Protocol):
     def versions(self, kind: DataKind) -> Sequence[Written]:
         """Everything that ever stood of a kind, newest first: one query."""
 
-    def save(self, written: Written) -> None:
-        """Store the next version, unless somebody else did (`Conflict`)."""
+    def save(self, written: Written, beside: Sequence[Written]) -> None:
+        """Store the next version, unless somebody else did, or wrote of another kind than `beside` it (`Conflict`)."""
 
 
 class Rehearsals(Protocol):

@@ -81,7 +81,7 @@ def put(facts: Facts, admin: str, kind: str, wanted: NewMarketData) -> Written:
     touched = sorted(set(_touched(facts, before, after, now)))
     if touched:
         raise FactsInUse(touched)
-    facts.store.save(written)
+    facts.store.save(written, others)
     return written
 
 
