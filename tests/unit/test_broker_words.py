@@ -50,6 +50,9 @@ NOBODYS = (
     "Something went wrong, please try again",
     "Server Timeout :  ",
     "advantage of 5 percentage points",
+    "Invalid response received from OMS",
+    "Service is currently not available",
+    "No order id was returned by the order system",
     "please refund",
     "IPO orders are not allowed",
 )

@@ -179,6 +179,7 @@ EVERYWHERE: Phrases = (
     ("timeout", Unknown),
     ("something went wrong", Unknown),
     ("service .. not available", Unknown),
+    ("invalid response", Unknown),
     ("insufficient permission", AppRefused),
     ("insufficient holding", Refused),
     ("insufficient quantity", Refused),

@@ -97,7 +97,7 @@ VOCABULARY = Vocabulary(
         ("insuficient", InsufficientFunds),
         ("not connected", MarketClosed),
         ("order not found", OrderGone),
-        ("no order", OrderGone),
+        ("no order found", OrderGone),
         ("rate limit", RateLimited),
     ),
     vague=(("invalid", BadInput), ("please provide", BadInput)),
