@@ -135,7 +135,7 @@ def test_positions_and_funds_follow_the_orders(desk: Desk) -> None:
 
     bought, sold = (held[desk.listed[contract].symbol] for contract in (CALL, FAR_CALL))
     assert (bought.quantity, sold.quantity) == (65, -65)
-    assert bought.product is (None if desk.name == "mstock" else desk.order(CALL).product), "one names no product"
+    assert bought.product is desk.order(CALL).product, "one names none, which is read as intraday"
     assert bought.average_price == Decimal(desk.remote.quote()["ask"])
     assert bought.last_price == Decimal(desk.remote.quote()["last"])
     assert before.used == 0
