@@ -194,6 +194,8 @@ class FakeZebu:
     """The product they show it under."""
     positions_fail: int = 0
     """So many looks at the positions fail."""
+    positions_failure: int = 502
+    """The status of a look at the positions that fails."""
     asked_positions: list[datetime] = field(default_factory=list)
     """When somebody looked at positions."""
 
@@ -226,7 +228,7 @@ class FakeZebu:
         self.asked_positions.append(from_ns(_now_ns()))
         if self.positions_fail:
             self.positions_fail -= 1
-            return 0.05, Answer(502, {}, b"<html>")
+            return 0.05, Answer(self.positions_failure, {}, b"<html>")
         net = dict(self.holds.get(client, {}))
         for order in map(self._as_it_stands, self.orders):
             if order["actid"] == client and order["tsym"] in net:

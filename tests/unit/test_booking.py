@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantleap.domain.booking import Book, as_booked, reread, worth_asking
+from quantleap.domain.booking import Book, as_booked, as_booked_if_last, reread, unless_lost, worth_asking
 from quantleap.domain.broker import BookedOrder, OrderStatus, agreed
 from quantleap.domain.execution import Intent, State
 from tests.builders import a_ticket, an_intent
@@ -91,6 +91,18 @@ def test_the_rejection_of_another_order_is_not_that_of_the_acknowledged_one() ->
     found = as_booked(sent(), Book([TURNED_AWAY]))
 
     assert (found.state, found.order_id) == (State.ACKNOWLEDGED, "O1")
+
+
+@pytest.mark.parametrize("intent", [unanswered(), sent(state=State.PLANNED, order_id=None)])
+def test_a_try_that_was_turned_away_says_nothing_of_one_that_may_have_been_sent_again(intent: Intent) -> None:
+    alone = Book([TURNED_AWAY])
+    found = as_booked_if_last(intent, alone)
+
+    assert (found.state, found.order_id, found.doubted) == (State.UNKNOWN, None, True)
+    assert unless_lost(found, alone, {intent.intent_id}) == found
+    assert unless_lost(found, alone, ()).state is State.REJECTED
+    assert unless_lost(found, Book(), ()).state is State.NOT_SENT
+    assert as_booked_if_last(found, Book([TURNED_AWAY, DONE])).state is State.FILLED
 
 
 def test_a_rejection_that_was_seen_is_taken_back_by_a_fill_of_a_later_try() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,9 +11,9 @@ from quantleap.domain.events import EventType
 from quantleap.domain.execution import State
 from quantleap.services.shard import serve
 from tests import misprints
-from tests.engine import Behaviour, FakeZebu, Power, T, a_desk, an_errand, play, survive
+from tests.engine import Behaviour, FakeZebu, Line, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
-from tests.unit.test_shard_belief import died_after_sending
+from tests.unit.test_shard_belief import died_after_sending, unanswered
 from tests.unit.test_shard_exits import after_entry, leave
 from tests.unit.test_shard_late_fills import TICKET, naked, resting, sells, turned_round
 
@@ -123,6 +124,78 @@ def test_an_order_turned_away_and_sent_again_without_an_answer_is_waited_for() -
 
     assert run(store, broker).counts == {"filled": 4}
     assert {each.reason for each in store.tickets[TICKET].intents} == {None}
+
+
+class TurnsAwayFirst(FakeZebu):
+    """A broker that turns the first try away, keeps a line of it, and shows the second so many seconds late."""
+
+    def __init__(self, second: Behaviour, lag_s: float = 0) -> None:
+        super().__init__(lag_s=lag_s, behave=self._first, prints=lambda lines: [*self.lines, *lines])
+        self.second, self.lines = second, list[Line]()
+
+    def _first(self, order: dict[str, str], count: int) -> Behaviour:
+        if count == 1:
+            gone = {"status": "REJECTED", "fillshares": "0", "avgprc": "0", "rejreason": "too fast"}
+            self.lines.append(order | gone | {"norenordno": "R1"})
+            return Behaviour(refusal="Rate limit exceeded")
+        return self.second if count == 2 else Behaviour()
+
+
+LATE_S = [4.5, 7]
+"""Later than the looks at one order, sooner than its absence is believed."""
+
+
+@pytest.mark.parametrize("lag_s", LATE_S)
+def test_an_order_sent_again_that_shows_late_lives_whatever_became_of_its_first_try(lag_s: float) -> None:
+    store = a_store(1)
+
+    run(store, TurnsAwayFirst(Behaviour(lose_answer=True), lag_s))
+
+    assert states(store.tickets[TICKET]) == [State.FILLED, *[State.NOT_SENT] * 3]
+
+
+def test_an_order_sent_again_that_never_shows_is_the_try_that_was_turned_away() -> None:
+    store = a_store(1)
+
+    run(store, TurnsAwayFirst(Behaviour(lose_order=True)))
+
+    assert states(store.tickets[TICKET]) == [State.REJECTED, *[State.NOT_SENT] * 3]
+
+
+def died_after_the_second_try(lag_s: float) -> tuple[Store, TurnsAwayFirst]:
+    """A worker whose only order stands in the book, which shows the first try alone for a while."""
+    for cut_at in range(1, 500):
+        store, broker = a_store(1), TurnsAwayFirst(Behaviour(), lag_s)
+        assert store.decision is not None
+        store.decision = store.decision.model_copy(update={"orders": store.decision.orders[:1]})
+        assert not survive(partial(serve, a_desk(store, broker, Power(cut_at)), an_errand()), WARM)
+        if broker.orders:
+            return store, broker
+    raise AssertionError
+
+
+@pytest.mark.parametrize("lag_s", LATE_S)
+def test_who_takes_over_waits_for_the_second_try_of_an_order_whose_first_was_turned_away(lag_s: float) -> None:
+    store, broker = died_after_the_second_try(lag_s)
+
+    play(partial(serve, a_desk(store, broker), an_errand(attempt=1)), T + timedelta(seconds=2))
+
+    assert states(store.tickets[TICKET]) == [State.FILLED]
+    assert len(broker.orders) == 1
+
+
+def test_an_exit_waits_for_the_second_try_of_an_order_nobody_answered_for() -> None:
+    broker, looks = FakeZebu(), list[int]()
+    store = after_entry(a_store(1), broker, keep=True)
+    store.entered = [unanswered(ticket) for ticket in store.entered]
+
+    def late(lines: list[Line]) -> list[Line]:
+        looks.append(len(lines))
+        return (misprints.turned_away_alone if len(looks) < 3 else misprints.turned_away_before)(lines)
+
+    broker.prints = late
+
+    assert leave(store, broker).counts == {"filled": 4}
 
 
 def test_a_reason_is_a_word_of_ours_and_the_brokers_text_is_kept_beside_it() -> None:

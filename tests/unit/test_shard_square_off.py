@@ -124,6 +124,20 @@ def test_positions_that_cannot_be_read_are_told_and_nothing_is_sent() -> None:
     assert (told.type, told.data["closing"]) == (EventType.POSITION_INCOMPLETE, True)
 
 
+def test_a_look_at_positions_that_came_too_fast_is_tried_again() -> None:
+    broker = FakeZebu(positions_fail=2, positions_failure=429)
+    store = leaving(broker)
+
+    assert leave(store, broker).counts == {"filled": 4}
+    assert net(broker) == dict.fromkeys(ENTERED, 0)
+
+
+def test_positions_that_are_always_asked_for_too_fast_are_told_in_the_end() -> None:
+    broker = FakeZebu(positions_fail=99, positions_failure=429)
+
+    assert leave(leaving(broker), broker).refused == {"positions_unreadable": 4}
+
+
 def test_positions_that_say_nothing_of_a_contract_are_no_proof_that_it_is_closed() -> None:
     broker = FakeZebu()
     store = leaving(broker)

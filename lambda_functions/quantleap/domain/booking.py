@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
-from quantleap.domain.broker import BookedOrder, OrderStatus, kept
+from quantleap.domain.broker import BookedOrder, OrderStatus, Unknown, kept
 from quantleap.domain.execution import Intent, State, Ticket
 from quantleap.domain.ids import is_whole_tag, remnant_of
 
@@ -13,6 +13,7 @@ WORKING = {OrderStatus.OPEN, OrderStatus.PARTIAL}
 PAISA = Decimal("0.01")
 
 OVER = {State.FILLED, State.REJECTED, State.CANCELLED}
+UNHEARD = {State.PLANNED, State.UNKNOWN}
 
 
 class Book:
@@ -81,6 +82,19 @@ def as_booked(intent: Intent, book: Book) -> Intent:
     )
 
 
+def as_booked_if_last(intent: Intent, book: Book) -> Intent:
+    """The same of an order that may have been sent again: one turned away, alone, may be an earlier try of it.
+
+    Then nobody knows what became of it until the book can be believed.
+    """
+    booked = as_booked(intent, book)
+    unheard = intent.state in UNHEARD and intent.order_id is None
+    in_vain = booked.state in {State.REJECTED, State.CANCELLED} and not booked.filled_quantity
+    if not (unheard and in_vain):
+        return booked
+    return intent.became(State.UNKNOWN, reason=intent.reason or Unknown.reason, doubted=True)
+
+
 def _state(intent: Intent, orders: Sequence[BookedOrder], filled: int) -> State:
     """What all orders of an intent come to; `acknowledged` where that is not clear yet."""
     left = [order for order in orders if not _over(order, intent)]
@@ -125,7 +139,7 @@ def _average(orders: Iterable[BookedOrder]) -> Decimal | None:
 
 def reread(ticket: Ticket, book: Book) -> Ticket:
     """A settled ticket with what has become of its orders since, also of those that had ended."""
-    return ticket.with_intents(tuple(as_booked(each, book) for each in ticket.intents), settled=ticket.settled)
+    return ticket.with_intents(tuple(as_booked_if_last(each, book) for each in ticket.intents), settled=ticket.settled)
 
 
 def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
@@ -140,15 +154,21 @@ def left_behind(ticket: Ticket, *, may_have_sent: bool) -> Ticket:
     return ticket.with_intents(tuple(intents), settled=True)
 
 
-def without_lost(ticket: Ticket, hidden: Container[str]) -> Ticket:
+def without_lost(ticket: Ticket, book: Book, hidden: Container[str]) -> Ticket:
     """The ticket once its book can be believed: an order nobody could look up then never arrived."""
-    return ticket.with_intents(tuple(unless_lost(each, hidden) for each in ticket.intents), settled=ticket.settled)
+    return ticket.with_intents(
+        tuple(unless_lost(each, book, hidden) for each in ticket.intents), settled=ticket.settled
+    )
 
 
-def unless_lost(intent: Intent, hidden: Container[str]) -> Intent:
-    """The intent once its book can be believed: not sent, where nobody heard of it and nothing there may be it."""
-    lost = intent.state is State.UNKNOWN and intent.order_id is None and intent.intent_id not in hidden
-    return intent.became(State.NOT_SENT, reason="never_arrived") if lost else intent
+def unless_lost(intent: Intent, book: Book, hidden: Container[str]) -> Intent:
+    """The intent once its book can be believed: of one nobody answered for it then shows every try, or none was sent.
+
+    It stays in doubt where something there may be it.
+    """
+    if intent.state is not State.UNKNOWN or intent.order_id is not None or intent.intent_id in hidden:
+        return intent
+    return as_booked(intent, book) if book.of(intent) else intent.became(State.NOT_SENT, reason="never_arrived")
 
 
 def doubted(tickets: Iterable[Ticket]) -> list[Ticket]:

@@ -122,7 +122,7 @@ def _seen(book: Book, tickets: Sequence[Ticket], belief: Belief, hidden: set[str
     intents = [intent for ticket in seen for intent in ticket.intents]
     hidden |= book.hidden(intents)
     believed = belief.holds(book, intents)
-    return [booking.without_lost(ticket, hidden) for ticket in seen] if believed else seen
+    return [booking.without_lost(ticket, book, hidden) for ticket in seen] if believed else seen
 
 
 async def _take_back(channel: Channel, tickets: Iterable[Ticket]) -> None:

@@ -16,7 +16,7 @@ SPREAD = 0.5
 
 
 class Retries:
-    """The tries of one order, or of one look into the book."""
+    """The tries of one order, or of one look at what the account has."""
 
     def __init__(self, name: str) -> None:
         self._name = name

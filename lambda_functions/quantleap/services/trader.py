@@ -6,15 +6,15 @@ taken back, so that nothing fills after the last word on it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from quantleap.domain import square_off
-from quantleap.domain.booking import Book, as_booked, unless_lost
-from quantleap.domain.broker import Answer, BrokerFailure, SessionExpired, Unknown
+from quantleap.domain.booking import Book, as_booked, as_booked_if_last, unless_lost
+from quantleap.domain.broker import Answer, BrokerFailure, Position, SessionExpired, Unknown
 from quantleap.domain.execution import Intent, Share, State, Ticket
 from quantleap.domain.ports import Timer
 from quantleap.domain.trading import Product, Side
@@ -52,7 +52,8 @@ class Trader:
     `lookout` says at any moment why no further order may leave. `opens_ns` is when the broker admits its first order,
     `begins_within_ns` how long after that it may still leave, `ends_ns` when all has to be over. One that
     `asks_positions` sends no more of what is intraday than the account still holds. `hidden` are orders that any look
-    may have shown without their tags: a later one may leave out what an earlier one showed.
+    may have shown without their tags: a later one may leave out what an earlier one showed. `resent` are those that
+    may have left more than once.
     """
 
     ticket: Ticket
@@ -68,6 +69,7 @@ class Trader:
     of_another_day: bool = False
     intents: dict[str, Intent] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    resent: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Whatever was stored before is where it begins."""
@@ -168,13 +170,24 @@ class Trader:
         intraday = [each for each in self.pending if each.product is Product.INTRADAY]
         if not (self.asks_positions and intraday):
             return
-        try:
-            held = await self.channel.positions()
-        except BrokerFailure:
+        held = await self._positions()
+        if held is None:
             self._end(intraday, square_off.UNKNOWN_POSITIONS)
             return
         self.intents = {each.intent_id: each for each in square_off.capped(self.intents.values(), held)}
         self.channel.prepare(self.pending)
+
+    async def _positions(self) -> Sequence[Position] | None:
+        """What the account holds; None where that cannot be read."""
+        retries = Retries(f"{self.ticket.name}/positions")
+        while True:
+            try:
+                return await self.channel.positions()
+            except BrokerFailure as failure:
+                wait = retries.wait_s(failure) if failure.retry else None
+            if wait is None:
+                return None
+            await asyncio.sleep(wait)
 
     async def _place_sells(self, gate: Gate) -> None:
         """Let each strategy's sells leave once its hedges are filled, as the book says, and end those that may not.
@@ -240,8 +253,11 @@ class Trader:
                     await asyncio.sleep(wait)
                     book = await self._adopt()
                     if book is not None and belief.holds(book, self.intents.values()):
-                        self.intents = {name: unless_lost(each, self.hidden) for name, each in self.intents.items()}
+                        self.intents = self._believed(book)
                         return
+
+    def _believed(self, book: Book) -> dict[str, Intent]:
+        return {name: unless_lost(each, book, self.hidden) for name, each in self.intents.items()}
 
     def _explain(self) -> None:
         """Brokers give no reason for what they were asked for."""
@@ -289,6 +305,7 @@ class Trader:
 
         Everybody waits for the last to be recovered, so it has an end: sooner where a book is not even seen in time.
         """
+        self.resent |= self.intents.keys()
         belief, ends_s = self._belief(), asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
         seen_by_s = ends_s - self.channel.broker.capability.book.absent_after_s
         with suppress(TimeoutError):
@@ -347,11 +364,14 @@ class Trader:
             return None
         if self.asks_positions:
             self.intents = {name: square_off.as_placed(each, booked) for name, each in self.intents.items()}
-        self.intents = {name: as_booked(intent, booked) for name, intent in self.intents.items()}
+        self.intents = {name: self._as_booked(each, booked) for name, each in self.intents.items()}
         self.hidden |= booked.hidden(self.intents.values())
         if booked.spoils(self.intents.values()):
             self.lookout.tags.take_out(self.ticket.venue)
         return booked
+
+    def _as_booked(self, intent: Intent, book: Book) -> Intent:
+        return as_booked_if_last(intent, book) if intent.intent_id in self.resent else as_booked(intent, book)
 
     def _pending_of(self, side: Side) -> list[Intent]:
         return [intent for intent in self.pending if intent.side is side]
@@ -374,7 +394,7 @@ class Trader:
         self._end([each for each in self.pending if each.strategy in lost], "hedge_failed")
 
     async def _try(self, intent: Intent, gate: Gate, answer: Awaitable[Answer] | None) -> None:
-        retries, again = Retries(intent.intent_id), False
+        retries = Retries(intent.intent_id)
         while True:
             try:
                 answer = answer or await self._send(intent, gate)
@@ -382,7 +402,7 @@ class Trader:
                     return
                 order_id = await self.channel.placed(answer)
             except Unknown as failure:
-                await self._look_up(intent, failure, again=again)
+                await self._look_up(intent, failure)
                 return
             except BrokerFailure as failure:
                 wait = retries.wait_s(failure) if failure.retry else None
@@ -390,7 +410,8 @@ class Trader:
                     state = State.NOT_SENT if failure.retry else State.REFUSED
                     self._note(intent, state, reason=failure.reason, said=failure.text)
                     return
-                answer, again = None, True
+                answer = None
+                self.resent.add(intent.intent_id)
                 await asyncio.sleep(wait)
                 if not await self._may_go_on():
                     return
@@ -425,18 +446,14 @@ class Trader:
     def _note_sent(self, intent: Intent) -> None:
         self._note(intent, State.PLANNED, sent_after_ms=self._after_boundary())
 
-    async def _look_up(self, intent: Intent, failure: Unknown, *, again: bool) -> None:
-        """Ask the book for an order nobody answered for; where it does not answer either, send nothing more.
-
-        A broker may keep a line of what it turned away: of an order sent `again` that is not the last word.
-        """
+    async def _look_up(self, intent: Intent, failure: Unknown) -> None:
+        """Ask the book for an order nobody answered for; where it does not answer either, send nothing more."""
         self._note(intent, State.UNKNOWN, reason=failure.reason, said=failure.text, doubted=True)
         readable = False
         for wait in LOOKS_S:
             await asyncio.sleep(wait)
             readable = await self.read_book() or readable
-            state = self.intents[intent.intent_id].state
-            if state.placed or (state is not State.UNKNOWN and not again):
+            if self.intents[intent.intent_id].state is not State.UNKNOWN:
                 return
         if not readable:
             self.give_up(UNREADABLE)
