@@ -342,8 +342,22 @@ class FakeLines:
 class FakeBrokers:
     """Zebu, wherever one asks."""
 
+    def as_they_stand(self) -> "FakeBrokers":
+        return self
+
     def broker(self, broker_id: str, environment: Environment) -> Broker:
         return Zebu("http://broker")
+
+
+class FarBrokers(FakeBrokers):
+    """Their limits take 20 s to be read, in a thread; whoever asks on the event loop would hold up everybody."""
+
+    def as_they_stand(self) -> FakeBrokers:
+        raise Hangs(20, FakeBrokers)
+
+    def broker(self, broker_id: str, environment: Environment) -> Broker:
+        message = "the event loop waits for the table"
+        raise AssertionError(message)
 
 
 @dataclass

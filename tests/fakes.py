@@ -513,6 +513,9 @@ class FakeBrokers:
 
     one: Any = field(default_factory=FakeBroker)
 
+    def as_they_stand(self) -> "FakeBrokers":
+        return self
+
     def broker(self, broker_id: str, environment: Environment) -> Broker:
         if broker_id != self.one.name:
             raise InvalidRequest({"broker_name": "Unknown broker"})

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from pydantic import BaseModel
@@ -7,7 +7,9 @@ from quantleap.adapters.brokers.directory import BROKERS, Directory
 from quantleap.domain.account import NewBrokerAccount, OwnBrokerAccount, Session
 from quantleap.domain.basket_changes import NewApproval
 from quantleap.domain.broker_id import BROKER_IDS
+from quantleap.domain.capabilities import Pace
 from quantleap.domain.errors import InvalidRequest
+from quantleap.domain.market_data import BrokerLimit, Limit
 from quantleap.domain.model import parse
 from quantleap.domain.partner import Environment, PartnerKeyDraft
 from sandbox.broker.houses import HOUSES
@@ -34,6 +36,27 @@ def test_the_stages_own_address_is_told_to_the_broker_that_asks_for_it() -> None
     broker = Directory(None, real=True, egress_ip="203.0.113.7").broker("angel_one", Environment.LIVE)
 
     assert broker.profile(SESSION).headers["X-ClientPublicIP"] == "203.0.113.7"
+
+
+def test_brokers_as_they_stand_keep_the_limits_of_that_moment_and_read_none_again() -> None:
+    once = (Limit(calls=3, seconds=1),)
+    written = BrokerLimit(broker_id="zebu", source="test", effective_from=date(2026, 11, 23), orders=once, reads=once)
+    asked: list[str] = []
+
+    def limits(broker_id: str) -> BrokerLimit | None:
+        asked.append(broker_id)
+        return written if broker_id == "zebu" else None
+
+    standing = Directory("http://127.0.0.1:4567", real=False, limits=limits).as_they_stand()
+    assert sorted(asked) == sorted(BROKERS)
+    asked.clear()
+
+    found = {broker.name: broker for broker in standing.all()}
+
+    assert not asked
+    assert found["zebu"].capability.orders.paces == (Pace(3, 1),)
+    assert found["zerodha"].capability == BROKERS["zerodha"](None).capability
+    assert found["zebu"].base_url == "http://127.0.0.1:4567/zebu"
 
 
 def test_the_brokers_we_speak_to_and_those_that_are_simulated_are_those_with_an_id() -> None:

@@ -17,6 +17,7 @@ from quantleap.services.shard import serve
 from tests.engine import (
     Behaviour,
     FakeZebu,
+    FarBrokers,
     Power,
     Store,
     T,
@@ -36,6 +37,14 @@ def test_every_leg_of_every_user_is_placed_once_and_filled() -> None:
     assert report.counts == {"filled": 8}
     assert Counter(order["actid"] for order in broker.orders) == {"C0": 4, "C1": 4}
     assert len({order["remarks"] for order in broker.orders}) == 8
+
+
+def test_the_brokers_limits_are_read_once_in_a_thread() -> None:
+    store, broker = a_store(), FakeZebu()
+    desk = a_desk(store, broker)._replace(brokers=FarBrokers())
+
+    assert play(lambda: serve(desk, an_errand()), WARM).report.counts == {"filled": 8}
+    assert min(broker.arrivals) == T
 
 
 def test_quantity_is_lots_times_multiplier_times_lot_size() -> None:

@@ -224,6 +224,34 @@ def test_what_was_learnt_of_one_account_and_cannot_be_stored_is_closed_all_the_s
     assert FAULTED in caplog.text
 
 
+@pytest.mark.parametrize("call", ["take_lease", "write_tickets", "plan"])
+def test_a_dead_run_that_cannot_be_taken_over_keeps_no_other_account_from_leaving(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(3), broker, keep=True)
+    dead = store.entered[1]
+    store.entered[1] = dead.with_intents(dead.intents, settled=False)
+    real, faults = getattr(FakeDesk, call), list[str]()
+
+    def faulty(desk: FakeDesk, of: Any, *more: Any) -> Any:
+        if dead.run_id in (of, *(each.run_id for each in of if isinstance(each, Ticket))):
+            faults.append(call)
+            raise OSError(SECRET)
+        return real(desk, of, *more)
+
+    monkeypatch.setattr(FakeDesk, call, faulty)
+
+    report = leave(store, broker)
+
+    assert faults
+    assert report.counts == {"filled": 8}
+    assert (report.skipped, report.incomplete) == ({"entry_not_settled": 1}, 1)
+    assert not store.entered[1].settled
+    assert f"{FAULTED}: {dead.run_id} {dead.name}: OSError" in caplog.text
+    assert SECRET not in caplog.text
+
+
 @pytest.mark.parametrize("site", [Site(Trader, "recover"), Site(Zebu, "orders", 1), Site(Channel, "book")], ids=str)
 def test_a_fault_in_recovering_one_account_keeps_no_other_from_being_completed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, site: Site

@@ -12,7 +12,7 @@ from quantleap.domain.execution import Intent, Report, State, Ticket
 from quantleap.domain.trading import Side
 from quantleap.services.gate import Fenced
 from quantleap.services.shard import Unsettled, serve
-from tests.engine import Behaviour, FakeZebu, Power, Store, T, a_desk, an_errand, play, survive
+from tests.engine import Behaviour, FakeZebu, FarBrokers, Power, Store, T, a_desk, an_errand, play, survive
 from tests.unit.shards import WARM, a_store, run, states
 from tests.unit.test_shard_exits import EXIT, after_entry, leave
 from tests.unit.test_shard_halts import while_it_runs
@@ -100,6 +100,16 @@ def test_an_exit_that_cannot_ask_the_book_closes_nothing_and_says_so() -> None:
 
     assert (report.skipped, report.incomplete) == ({"entry_not_settled": 1}, 1)
     assert not broker.orders
+
+
+def test_the_limits_of_a_broker_whose_book_is_asked_are_read_in_a_thread() -> None:
+    broker = FakeZebu()
+    store = after_entry(a_store(1), broker, keep=True)
+    store.entered = [doubted(ticket) for ticket in store.entered]
+    desk = a_desk(store, broker)._replace(brokers=FarBrokers())
+    errand = an_errand(run_id=EXIT, closes=an_errand().run_id)
+
+    assert play(lambda: serve(desk, errand), WARM).report.counts == {"filled": 4}
 
 
 def test_an_exit_without_a_login_cannot_ask_the_book_either() -> None:

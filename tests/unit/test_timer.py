@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -40,7 +41,7 @@ def woken(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> int:
 
 
 @pytest.mark.parametrize("step_s", [-1, -0.2, 0.05, 0.2, 1])
-@pytest.mark.parametrize("at_s", [0.5, 5, 8.5, 8.9, 9.7, 9.95, 9.9985, 9.9999])
+@pytest.mark.parametrize("at_s", [0.5, 5, 7.9, 8.5, 8.9, 9.7, 9.95, 9.9985, 9.9999])
 def test_a_clock_that_is_set_while_a_worker_sleeps_makes_it_neither_early_nor_late(
     monkeypatch: pytest.MonkeyPatch, step_s: float, at_s: float
 ) -> None:
@@ -53,6 +54,28 @@ def test_a_clock_that_is_set_while_a_worker_sleeps_makes_it_neither_early_nor_la
 
 def test_a_clock_that_nobody_sets_is_met_to_the_microsecond(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOMENT <= woken(monkeypatch, Clock()) < MOMENT + 5000
+
+
+def test_hundreds_who_wait_for_their_turn_hardly_wake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wake once a second, until the moment is near."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time_ns", clock.time_ns)
+
+    async def wait_for_a_minute() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await SystemTimer().until(100 * SECOND)
+
+    play(wait_for_a_minute, T)
+
+    assert 60 <= clock.looks <= 62
+
+
+@pytest.mark.parametrize("step_s", [1.5, 30])
+def test_a_long_step_forward_is_seen_within_a_second(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
+    shown = woken(monkeypatch, Clock(step_s, 8.5))
+
+    assert shown <= int((8.5 + step_s + 1) * SECOND)
 
 
 def test_a_clock_set_back_in_the_last_millisecond_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -470,6 +470,9 @@ class Brokers(Protocol):
     def broker(self, broker_id: str, environment: Environment) -> Broker:
         """Raises `InvalidRequest` for a broker unknown, or real where real money was not asked for."""
 
+    def as_they_stand(self) -> Brokers:
+        """The same brokers with this moment's limits, which are read here: the result is asked without waiting."""
+
 
 class Http(Protocol):
     """A well-kept client for everything that is not on the order path."""

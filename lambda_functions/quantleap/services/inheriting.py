@@ -5,7 +5,7 @@ Nothing of such a ticket is sent any more, by whoever: its lease is ours, and it
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from quantleap.domain import booking, telling
@@ -29,49 +29,58 @@ async def inherit(desk: Desk, errand: Errand, claims: Sequence[Claim]) -> Sequen
 
 
 async def _take(desk: Desk, errand: Errand, run_id: str, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
-    """Tickets taken from a worker that has to be gone; none while it may live.
+    """Tickets taken from a worker that has to be gone; none while it may live, or where they cannot be taken.
 
     The holder's name is no execution's own, so this is never taken for a later attempt of the run itself.
     """
     mine, now = f"{errand.run_id}/{errand.holder}", from_ns(desk.timer.now_ns())
-    try:
+    with suppress(Conflict), Spared(tickets[0]):
         lease = await asyncio.to_thread(
             desk.runs.take_lease, run_id, errand.shard, mine, errand.attempt, now, errand.ends
         )
         held = await asyncio.to_thread(desk.runs.write_tickets, [each.served_under(lease.token) for each in tickets])
-    except Conflict:
-        return ()
-    if lease.armed_until is not None:
-        await desk.timer.until(to_ns(lease.armed_until + SETTLE))
-    return [booking.left_behind(each, may_have_sent=lease.armed_until is not None) for each in held]
+        if lease.armed_until is not None:
+            await desk.timer.until(to_ns(lease.armed_until + SETTLE))
+        return [booking.left_behind(each, may_have_sent=lease.armed_until is not None) for each in held]
+    return ()
 
 
 async def keep(desk: Desk, stored: Sequence[Claim], seen: Sequence[Claim]) -> Sequence[Claim]:
-    """Store what is known now of tickets; one that somebody else serves meanwhile stays as it was."""
+    """Store what is known now of tickets.
+
+    One that a dead run left stays as it was where it cannot be stored, or somebody else serves it meanwhile.
+    """
     changes = [
         (was, now)
         for before, after in zip(stored, seen, strict=True)
         for was, now in zip(before.tickets, after.tickets, strict=True)
         if was != now
     ]
-    dues = await asyncio.to_thread(_dues, desk, {now.run_id for was, now in changes if not was.settled})
+    dues = await asyncio.to_thread(_dues, desk, [now for was, now in changes if not was.settled])
     kept = await asyncio.gather(*(asyncio.to_thread(_keep, desk, *each, dues) for each in changes))
     known = {(ticket.run_id, ticket.name): ticket for ticket in kept}
     return [claim.after(known) for claim in seen]
 
 
-def _dues(desk: Desk, run_ids: Iterable[str]) -> dict[str, Due]:
-    return {run_id: desk.runs.plan(run_id).due for run_id in run_ids}
+def _dues(desk: Desk, left: Iterable[Ticket]) -> dict[str, Due]:
+    """What the runs of tickets were to do, by run; one of which nobody can say is absent."""
+    dues: dict[str, Due] = {}
+    for run_id, ticket in {ticket.run_id: ticket for ticket in left}.items():
+        with Spared(ticket):
+            dues[run_id] = desk.runs.plan(run_id).due
+    return dues
 
 
-def _keep(desk: Desk, was: Ticket, now: Ticket, dues: dict[str, Due]) -> Ticket:
+def _keep(desk: Desk, was: Ticket, now: Ticket, dues: Mapping[str, Due]) -> Ticket:
     if was.settled:
         if now.certain:
             with Spared(now):
                 desk.runs.learn(now)
         return now
+    if (due := dues.get(now.run_id)) is None:
+        return was
     with suppress(Conflict), Spared(now):
-        desk.runs.settle(now, _told(now, dues[now.run_id]))
+        desk.runs.settle(now, _told(now, due))
         return now
     return was
 

@@ -100,7 +100,11 @@ async def _report(desk: Desk, errand: Errand, warm: Warm, tickets: Sequence[Tick
 
 async def _warm(desk: Desk, errand: Errand, lease: Lease, lookout: Lookout) -> Warm:
     """Everything that can be done before the boundary: tickets stored, tokens unlocked, connections open."""
-    decision = await asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id)
+    decision, brokers = await asyncio.gather(
+        asyncio.to_thread(desk.plans.decision, errand.run_id, errand.plan_id),
+        asyncio.to_thread(desk.brokers.as_they_stand),
+    )
+    desk = desk._replace(brokers=brokers)  # nothing on the event loop waits for the table
     drafts, before, unreadable = await _drafts(desk, errand, decision)
     wanted = [ticket for ticket in drafts if errand.closes or not ticket.settled]
     unlocked_at = from_ns(desk.timer.now_ns())

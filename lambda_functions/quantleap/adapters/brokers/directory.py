@@ -50,6 +50,11 @@ class Directory:
         self._egress_ip = egress_ip
         self._limits = limits
 
+    def as_they_stand(self) -> "Directory":
+        """The same brokers with this moment's limits: they are read here, and not again."""
+        limits = {broker_id: self._limits(broker_id) for broker_id in BROKERS}
+        return Directory(self._simulated_url, real=self._real, egress_ip=self._egress_ip, limits=limits.get)
+
     def capabilities(self) -> Sequence[Capability]:
         """What each broker can do, whether or not this stage reaches it."""
         return [self._limited(each) for each in capabilities()]
