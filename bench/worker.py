@@ -43,6 +43,10 @@ class OneBroker(NamedTuple):
 
     url: str
 
+    def as_they_stand(self) -> "OneBroker":
+        """Its limits never change."""
+        return self
+
     def broker(self, broker_id: str, environment: Environment) -> Broker:  # noqa: ARG002 - the port's arguments
         """The one."""
         return Zerodha(self.url)
