@@ -43,7 +43,9 @@ ERRORS = """# Brokers' words for failures
 Made from the code by `make reference`. Every failure of a broker is one of ours. A broker's code is often the
 name of a class of errors: where the text says more, the text counts. Of a text the first phrase counts that it
 contains, in any case and spacing, from the beginning of a word on (` .. ` is anything between): the broker's own, then
-those that come through every broker, then the broker's vague ones.
+those that come through every broker, then the broker's vague ones. A text that says of a named part of the order that
+it is "invalid", "missing", "required", "not found" or "not available" is `bad_input` at every broker; the word alone is
+not, for a gateway's own answer may be invalid too.
 
 A refusal has to be earned by a code or a text that is known. A no in words that nobody knows, and what cannot be
 read, is `unknown`: brokers say no, with HTTP 200, of requests that failed inside them after the order was placed. The

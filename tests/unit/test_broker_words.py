@@ -43,6 +43,9 @@ EVERYBODYS = {
     "You need to add Rs. 1,204.50 in your account to place this trade": InsufficientFunds,
     "IP (203.0.113.9) is not allowed to place orders for this app": AddressNotAllowed,
     "Request came from IP 2001:db8::7, which is not registered": AddressNotAllowed,
+    "Invalid quantity": BadInput,
+    "The 'order_type' is invalid": BadInput,
+    "Please provide a valid trading symbol": BadInput,
 }
 NOBODYS = (
     "",
@@ -51,6 +54,9 @@ NOBODYS = (
     "Server Timeout :  ",
     "advantage of 5 percentage points",
     "Invalid response received from OMS",
+    "Invalid upstream state",
+    "Session handler required",
+    "Route not found",
     "Service is currently not available",
     "No order id was returned by the order system",
     "please refund",

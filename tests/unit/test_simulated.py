@@ -208,6 +208,7 @@ def test_the_book_is_read() -> None:
         symbol=SYMBOL,
         quantity=130,
         limit_price=Decimal("150.50"),
+        side=Side.BUY,
     )
     assert (refused.status, refused.refusal, refused.average_price) == (
         OrderStatus.REJECTED,

@@ -211,6 +211,34 @@ EVERYWHERE: Phrases = (
 )
 """What the exchange, the risk systems and the gateways before them say: every broker passes their texts on."""
 
+FIELDS = (
+    *("symbol", "tradingsymbol", "trading symbol", "trading_symbol", "symboltoken", "instrument", "contract", "stock"),
+    *(
+        "strike",
+        "expiry",
+        "exchange",
+        "quantity",
+        "qty",
+        "lot",
+        "price",
+        "trigger",
+        "disclosed",
+        "product",
+        "producttype",
+    ),
+    *("order type", "order_type", "ordertype", "transaction type", "transaction_type", "transactiontype", "variety"),
+    *("validity", "duration", "indicator", "tag", "remark", "totp", "input", "parameter", "argument"),
+)
+"""What brokers call the parts of what they are asked."""
+
+ODD_FIELDS: Phrases = tuple(
+    (phrase, BadInput)
+    for word in ("invalid", "missing", "required", "please provide", "not found", "not available")
+    for field in FIELDS
+    for phrase in (f"{word} .. {field}", f"{field} .. {word}")
+)
+"""A part of a request that is not good: the word alone says nothing, for a gateway's answer may be invalid too."""
+
 WEIGHTS = {
     Refused: 0,
     BadInput: 1,
@@ -230,8 +258,8 @@ That nobody knows what became of an order outweighs any reason why it may have b
 class Vocabulary(NamedTuple):
     """A broker's words for failures: its codes, and phrases of its texts, both in lower case.
 
-    `phrases` are looked for first, then those of `EVERYWHERE`, then `vague` ones, which other texts contain too. A
-    text counts where it says more than the code.
+    `phrases` are looked for first, then those of `EVERYWHERE`, then `vague` ones, which other texts contain too, and
+    last `ODD_FIELDS`. A text counts where it says more than the code.
     """
 
     codes: Mapping[str, type[BrokerFailure]]
@@ -262,7 +290,7 @@ class Vocabulary(NamedTuple):
 
     def _worded(self, text: str) -> type[BrokerFailure] | None:
         folded = " ".join(text.split()).lower().replace(" :", ":")
-        every = (*self.phrases, *EVERYWHERE, *self.vague)
+        every = (*self.phrases, *EVERYWHERE, *self.vague, *ODD_FIELDS)
         return next((kind for phrase, kind in every if _pattern(phrase).search(folded)), None)
 
 

@@ -96,7 +96,6 @@ VOCABULARY = Vocabulary(
         ("invalid token", SessionExpired),
         ("api key", AppRefused),
     ),
-    vague=(("invalid", BadInput), ("not found", BadInput)),
 )
 """The code first; `AB1007` may mean wrong parameters as well as wrong credentials, so there the text decides."""
 

@@ -18,7 +18,6 @@ from quantleap.domain.account import Credentials, FinishedLogin, Session
 from quantleap.domain.broker import (
     Answer,
     AppRefused,
-    BadInput,
     BookedOrder,
     Catalogue,
     Funds,
@@ -93,7 +92,6 @@ VOCABULARY = Vocabulary(
         ("already been executed", OrderGone),
         ("order not found", OrderGone),
     ),
-    vague=(("invalid", BadInput), ("not available", BadInput)),
 )
 """There are no codes, and `Status` 500 with HTTP 200 is said of refusals as well as of failures: the text decides."""
 

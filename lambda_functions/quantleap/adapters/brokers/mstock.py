@@ -100,7 +100,6 @@ VOCABULARY = Vocabulary(
         ("no order found", OrderGone),
         ("rate limit", RateLimited),
     ),
-    vague=(("invalid", BadInput), ("please provide", BadInput)),
 )
 """By `error_type`, or the HTTP status where there is none. `MiraeException` says no more than that the core was not
 content, with HTTP 200 and whatever the reason: there the text alone can tell a refusal."""

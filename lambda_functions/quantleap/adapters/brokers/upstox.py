@@ -102,7 +102,6 @@ VOCABULARY = Vocabulary(
         "udapi100500": Unknown,
     },
     phrases=(("order not found", OrderGone), ("kill switch", AccountBlocked)),
-    vague=(("invalid", BadInput), ("required", BadInput)),
 )
 """`UDAPI100050`, a dead token, has been seen on order calls alone; where its text names an address, that is why."""
 

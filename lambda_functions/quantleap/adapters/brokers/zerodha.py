@@ -93,7 +93,7 @@ VOCABULARY = Vocabulary(
         ("invalid `checksum`", AppRefused),
         ("invalid `api_key`", AppRefused),
     ),
-    vague=(("invalid", BadInput), ("missing", BadInput), ("tag", BadInput)),
+    vague=(("tag", BadInput),),
 )
 """`error_type` names classes of errors only."""
 
