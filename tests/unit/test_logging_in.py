@@ -50,7 +50,8 @@ def test_a_login_starts_at_the_broker_with_a_state_of_300_seconds(bank: Bank) ->
 
     begun = broker_accounts.begin_login(bank.ports, a_key(), "ZEBU123", ASHAS_MAIL)
 
-    assert begun.url == f"https://broker.example/login?app=app&state={begun.state.state}"
+    hint = "login_hint=ZEBU123"  # of a simulated broker only
+    assert begun.url == f"https://broker.example/login?{hint}&app=app&state={begun.state.state}"
     assert len(begun.state.state) == 43
     assert (begun.state.expires_at - NINE_TWENTY).total_seconds() == 300
 
