@@ -63,14 +63,17 @@ def slow_broker(platform: Platform) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def killed(platform: Platform, slow_broker: None) -> Mapping[str, Killed]:
-    """One run for each moment; while one recovers, the next waits for its boundary."""
+    """One run for each moment, one after the other, so that no kill hits a worker that recovers another run."""
     template_ids = {name: a_template(platform) for name in MOMENTS}
     users = {name: a_ready_user(platform) for name in MOMENTS}
     for name, user in users.items():
         user.subscribe(template_ids[name])
-    begun = {name: _begin_and_kill(platform, users[name], template_ids[name], MOMENTS[name]) for name in MOMENTS}
-    ended = {name: completed(users[name].partner, run) for name, run in begun.items()}
-    return {name: Killed(users[name], run, _attempts(platform, run)) for name, run in ended.items()}
+    cases: dict[str, Killed] = {}
+    for name, moment in MOMENTS.items():
+        begun = _begin_and_kill(platform, users[name], template_ids[name], moment)
+        ended = completed(users[name].partner, begun)
+        cases[name] = Killed(users[name], ended, _attempts(platform, ended))
+    return cases
 
 
 def _begin_and_kill(platform: Platform, user: User, template_id: str, moment: Moment) -> Run:
